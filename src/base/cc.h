@@ -10,6 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+/* Those that declare a poisoned name come first, once. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #define ADIT_NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define ADIT_MIN(a, b) ((a) < (b) ? (a) : (b))
