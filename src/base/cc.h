@@ -37,6 +37,7 @@ ADIT_NORETURN void adit_assert_fail(const char *cond, const char *file,
                                     int line);
 
 #if defined(__GNUC__)
+#undef alloca /* glibc has it as a macro too */
 #pragma GCC poison strcpy strcat sprintf vsprintf strncpy strncat strtok atoi
 #pragma GCC poison atol gmtime localtime alloca
 #endif

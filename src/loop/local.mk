@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# A new file is one line here: src_loop_libloop_la_SOURCES += %D%/x.c %D%/x.h
+noinst_LTLIBRARIES += %D%/libloop.la
+src_loop_libloop_la_CFLAGS = $(AM_CFLAGS)
+src_loop_libloop_la_SOURCES =

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# A new file is one line here: src_policy_libpolicy_la_SOURCES += %D%/x.c %D%/x.h
+noinst_LTLIBRARIES += %D%/libpolicy.la
+src_policy_libpolicy_la_CFLAGS = $(RING_CFLAGS)
+src_policy_libpolicy_la_SOURCES =

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
+# Every test program speaks TAP (cmocka does when told so by the environment),
+# so that `make check` prints one line per case.
+
+# What every test program gets that does not say otherwise.
+LDADD = $(check_LTLIBRARIES) src/admin/libadmin.la $(LIBADIT_RINGS) \
+	$(INIH_LIBS) $(JANSSON_LIBS) $(LIBADIT_DEPS) $(CMOCKA_LIBS)
+
+AM_TESTS_ENVIRONMENT = \
+	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+	srcdir='$(srcdir)'; export srcdir; \
+	abs_top_srcdir='$(abs_top_srcdir)'; export abs_top_srcdir; \
+	abs_top_builddir='$(abs_top_builddir)'; export abs_top_builddir; \
+	PYTHON3='$(PYTHON3)'; export PYTHON3; \
+	NM='$(NM)'; export NM; \
+	CC='$(CC)'; export CC; \
+	CLANG_FORMAT='$(CLANG_FORMAT)'; export CLANG_FORMAT;
+
+tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+
+TEST_EXTENSIONS = .sh
+LOG_DRIVER = $(tap_driver)
+SH_LOG_DRIVER = $(tap_driver)
+SH_LOG_COMPILER = $(BASH_PATH)
+
+TESTS += $(check_PROGRAMS)
+
+include tests/unit/local.mk
+include tests/sim/local.mk
+include tests/fuzz/local.mk
+include tests/oom/local.mk
+include tests/checks/local.mk

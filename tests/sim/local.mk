@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# A new tests/sim/x.c is one line here: check_PROGRAMS += %D%/x
+# Helpers that several of them share: tests_sim_libsim_la_SOURCES += %D%/y.c
+check_LTLIBRARIES += %D%/libsim.la
+tests_sim_libsim_la_SOURCES =
