@@ -104,7 +104,7 @@ adit_map_remove(struct adit_map *m, struct adit_map_node *n)
             return;
         }
     }
-    adit_assert(!"the node is in the map");
+    adit_assert(false && "the node is in the map");
 }
 
 struct adit_map_node *
