@@ -22,7 +22,36 @@
 /* More entries than this in stream_muxers are ignored; go does so at 100. */
 #define ADIT_NOISE_MAX_MUXERS 16
 
+/* Key, signature, and some 380 bytes of muxer names. */
+#define ADIT_NOISE_MAX_OWN_PAYLOAD_BYTES 512
+
 enum adit_noise_role { ADIT_NOISE_INITIATOR, ADIT_NOISE_RESPONDER };
+
+/*
+ * An X25519 key with all that is said about it: the payload that names our
+ * identity and signs the key.  Made once per node, it saves each handshake
+ * one curve operation and one signature.  Immutable once made: any number of
+ * handshakes may borrow it.
+ */
+struct adit_noise_static {
+    struct adit_secret secret;
+    uint8_t pub[32];
+    const char *const *muxers; /* borrowed for its life */
+    size_t n_muxers;
+    size_t n_payload;
+    uint8_t payload[ADIT_NOISE_MAX_OWN_PAYLOAD_BYTES];
+};
+
+/*
+ * Make one from 32 bytes of `rng`.  ADIT_EINVAL: more than MAX_MUXERS names,
+ * or they do not fit into the payload; `st` is then zeroed.
+ */
+ADIT_MUST_USE adit_err adit_noise_static_make(
+    struct adit_noise_static *st, const struct adit_identity *identity,
+    const char *const *muxers, size_t n_muxers, const struct adit_rng *rng);
+
+/* Wipe.  Fine on a zeroed one. */
+void adit_noise_static_fini(struct adit_noise_static *st);
 
 struct adit_noise_config {
     enum adit_noise_role role;
@@ -30,17 +59,22 @@ struct adit_noise_config {
     struct adit_peerid expect;            /* n = 0: whoever it is */
     const char *const *muxers; /* static; offered as stream_muxers */
     size_t n_muxers;           /* 0: the extension is not sent */
+    /*
+     * NULL: a key is made for this session.  Else borrowed for its life;
+     * identity and muxers above are not looked at, its own count.
+     */
+    const struct adit_noise_static *statik;
 };
 
 struct adit_noise_result {
     struct adit_peerid peer;
     struct adit_noise_key tx, rx;
-    int muxer; /* index in config.muxers both agreed on; -1: none */
+    int muxer; /* index in our list of the one both agreed on; -1: none */
 };
 
 struct adit_noise; /* some 9 KiB; lives for one handshake */
 
-/* ADIT_ENOMEM. */
+/* ADIT_ENOMEM, or ADIT_EINVAL as _static_make. */
 ADIT_MUST_USE adit_err adit_noise_new(struct adit_mem *mem,
                                       const struct adit_noise_config *cfg,
                                       const struct adit_rng *rng,
