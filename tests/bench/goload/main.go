@@ -13,10 +13,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/libp2p/go-libp2p/gologshim"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,6 +36,9 @@ var commands = []command{
 }
 
 func main() {
+	// What goes wrong here is returned. go-libp2p complains of each dialed connection
+	// that it cannot set keep-alive on a counted one.
+	gologshim.SetDefaultHandler(slog.DiscardHandler)
 	if len(os.Args) > 1 {
 		for _, c := range commands {
 			if c.name != os.Args[1] {
