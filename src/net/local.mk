@@ -3,3 +3,4 @@
 noinst_LTLIBRARIES += %D%/libnet.la
 src_net_libnet_la_CFLAGS = $(AM_CFLAGS)
 src_net_libnet_la_SOURCES =
+src_net_libnet_la_SOURCES += %D%/addr.h %D%/pipe.h

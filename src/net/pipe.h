@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "codec/maddr.h"
+#include "net/addr.h"
 
 struct adit_pipe;
 
@@ -36,6 +37,12 @@ struct adit_pipe_ops {
      * calls nothing any more.  `abort`: by reset rather than in order.
      */
     void (*close)(struct adit_pipe *p, bool abort);
+    /*
+     * The multiaddr of this end, or of the other: /ip4/../tcp/.. or a
+     * circuit's.  out->n = 0: it has none.
+     */
+    void (*describe)(const struct adit_pipe *p, bool remote,
+                     struct adit_maddr *out);
 };
 
 /* What a pipe tells its user; none of these before the turn after it was
@@ -51,11 +58,15 @@ struct adit_pipe_up {
     void (*on_end)(void *ctx, adit_err why);
 };
 
+/*
+ * What every idle peer keeps, so it is small: multiaddrs are made when asked
+ * for, by _describe.
+ */
 struct adit_pipe {
     const struct adit_pipe_ops *ops;
     const struct adit_pipe_up *up;
     void *up_ctx;
-    struct adit_maddr local, remote; /* /ip4/../tcp/.. or a circuit's */
+    struct adit_endpoint local, remote; /* none on a circuit */
 };
 
 #endif
