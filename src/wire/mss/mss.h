@@ -55,16 +55,21 @@ struct adit_mss {
     uint8_t out[ADIT_MSS_MAX_TOKEN_BYTES + 32];
 };
 
-/* `names` are offered in order, and must outlive the machine. */
+/*
+ * `names` are offered in order, and must outlive the machine.  One that is no
+ * token (empty, too long, with a newline) makes _feed answer ADIT_EINVAL.
+ */
 void adit_mss_init_dialer(struct adit_mss *m, const char *const *names,
                           size_t n_names);
 void adit_mss_init_listener(struct adit_mss *m);
 
 /*
- * Take what can be taken of `in`.
+ * Take what can be taken of `in`: nothing while an event waits or is not
+ * answered, while _out is nearly full, or when all is over.
  *
  *   ADIT_OK      *used bytes were taken; see _next, then feed the rest
  *   ADIT_EPROTO  the peer broke the protocol; _why says how
+ *   ADIT_EINVAL  from _init_dialer
  */
 ADIT_MUST_USE adit_err adit_mss_feed(struct adit_mss *m, struct adit_slice in,
                                      size_t *used);
