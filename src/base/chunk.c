@@ -5,10 +5,11 @@
 
 /*
  * Data bytes per class.  Small ones for control frames and partial frames
- * that have just begun, the largest for a whole Noise frame.
+ * that have just begun; the fourth holds two Noise frames of 16 KiB, which
+ * is what most peers send; the largest any Noise frame.
  */
 static const uint32_t class_bytes[ADIT_CHUNK_N_CLASSES] = {
-    480, 2016, 8160, 32736, ADIT_CHUNK_MAX_BYTES,
+    464, 2000, 8144, 33088, ADIT_CHUNK_MAX_BYTES,
 };
 
 /* Kept per class when free: enough for one busy turn, little when idle. */
@@ -167,6 +168,18 @@ adit_chain_peek(const struct adit_chain *c)
         if (k->end > k->off)
             return (struct adit_mslice){ k->data + k->off, k->end - k->off };
     return (struct adit_mslice){ NULL, 0 };
+}
+
+size_t
+adit_chain_gather(const struct adit_chain *c, struct adit_slice *v,
+                  size_t max)
+{
+    size_t n = 0;
+
+    for (struct adit_chunk *k = c->head; k != NULL && n < max; k = k->next)
+        if (k->end > k->off)
+            v[n++] = adit_slice(k->data + k->off, k->end - k->off);
+    return n;
 }
 
 void

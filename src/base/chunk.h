@@ -24,6 +24,7 @@ struct adit_chunk {
     uint32_t end;  /* one past the last byte written */
     uint32_t cap;  /* bytes of data[] */
     uint32_t cls;
+    uint8_t head[16]; /* dead bytes in front of data, for a frame's header */
     uint8_t data[];
 };
 
@@ -67,10 +68,15 @@ ADIT_MUST_USE adit_err adit_chain_append(struct adit_chain *c,
                                          struct adit_slice s);
 
 /*
- * The first contiguous readable bytes; empty if there are none.  They may be
- * written (decrypted in place).  Borrowed until the next call on the chain.
+ * The first contiguous readable bytes; empty if there are none.  They, and
+ * the 16 bytes in front of them, may be written.  Borrowed until the next
+ * call on the chain.
  */
 struct adit_mslice adit_chain_peek(const struct adit_chain *c);
+
+/* As _peek, but up to `max` pieces in order; returns how many. */
+size_t adit_chain_gather(const struct adit_chain *c, struct adit_slice *v,
+                         size_t max);
 
 /* Forget the first `n` bytes, n <= n_bytes; chunks go back to the pool. */
 void adit_chain_drain(struct adit_chain *c, struct adit_pool *p, size_t n);

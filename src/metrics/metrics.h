@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * metrics: one table of counters; from it come the cells, the text
+ * exposition and the manual's page.
+ *
+ * Each worker adds to a cell of its own, a reader sums; nothing is sent per
+ * increment.  Every refusal has its counter.  Labels are fixed here, so
+ * their number is bounded.  Thread: cells are relaxed atomics, any thread
+ * may read.
+ */
+#ifndef ADIT_METRICS_METRICS_H
+#define ADIT_METRICS_METRICS_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+#include <stdatomic.h>
+
+enum adit_metric_kind { ADIT_METRIC_COUNTER, ADIT_METRIC_GAUGE };
+
+/* X(symbol, kind, name, labels, help) */
+#define ADIT_METRICS(X)                                                       \
+    X(CONNS, GAUGE, "adit_connections", "", "connections open")               \
+    X(CONNS_OPENED, COUNTER, "adit_connections_opened_total", "",             \
+      "connections accepted or dialled")                                      \
+    X(HANDSHAKES, GAUGE, "adit_handshakes", "", "upgrades under way")         \
+    X(HANDSHAKE_FAILED, COUNTER, "adit_handshakes_failed_total", "",          \
+      "upgrades that did not end in a secured connection")                    \
+    X(CONN_PROTOCOL_ERROR, COUNTER, "adit_connection_errors_total",           \
+      "reason=\"protocol\"", "connections ended by us, by reason")            \
+    X(CONN_PARTIAL_DEADLINE, COUNTER, "adit_connection_errors_total",         \
+      "reason=\"partial_frame\"", "")                                         \
+    X(CONN_WRITE_STALL, COUNTER, "adit_connection_errors_total",              \
+      "reason=\"write_stall\"", "")                                           \
+    X(CONN_KEEPALIVE, COUNTER, "adit_connection_errors_total",                \
+      "reason=\"keepalive\"", "")                                             \
+    X(CONN_BUFFERS, COUNTER, "adit_connection_errors_total",                  \
+      "reason=\"buffers\"", "")                                               \
+    X(CONN_IDLE, COUNTER, "adit_connection_errors_total",                     \
+      "reason=\"idle\"", "")                                                  \
+    X(CONN_REFUSED_TOTAL, COUNTER, "adit_connections_refused_total",          \
+      "rule=\"connections\"", "connections refused before authentication")    \
+    X(CONN_REFUSED_IP, COUNTER, "adit_connections_refused_total",             \
+      "rule=\"connections_per_ip\"", "")                                      \
+    X(CONN_REFUSED_HANDSHAKES, COUNTER, "adit_connections_refused_total",     \
+      "rule=\"handshakes\"", "")                                              \
+    X(CONN_REFUSED_HANDSHAKES_IP, COUNTER, "adit_connections_refused_total",  \
+      "rule=\"handshakes_per_ip\"", "")                                       \
+    X(CONN_REFUSED_FDS, COUNTER, "adit_connections_refused_total",            \
+      "rule=\"descriptors\"", "")                                             \
+    X(STREAMS, GAUGE, "adit_streams", "", "streams open")                     \
+    X(STREAMS_REFUSED, COUNTER, "adit_streams_refused_total", "",             \
+      "streams reset because of a limit or an unknown protocol")              \
+    X(BUFFER_BYTES, GAUGE, "adit_buffer_bytes", "",                           \
+      "bytes in pooled chunks, waiting to be sent or completed")              \
+    X(RSVP, GAUGE, "adit_reservations", "", "reservations held")              \
+    X(RSVP_OPENED, COUNTER, "libp2p_relaysvc_reservations_total",             \
+      "type=\"opened\"", "relay reservations")                                \
+    X(RSVP_RENEWED, COUNTER, "libp2p_relaysvc_reservations_total",            \
+      "type=\"renewed\"", "")                                                 \
+    X(RSVP_CLOSED, COUNTER, "libp2p_relaysvc_reservations_total",             \
+      "type=\"closed\"", "")                                                  \
+    X(RSVP_ST_OK, COUNTER,                                                    \
+      "libp2p_relaysvc_reservation_request_response_status_total",            \
+      "status=\"ok\"", "answers to RESERVE")                                  \
+    X(RSVP_ST_REJECTED, COUNTER,                                              \
+      "libp2p_relaysvc_reservation_request_response_status_total",            \
+      "status=\"rejected\"", "")                                              \
+    X(RSVP_ST_ERROR, COUNTER,                                                 \
+      "libp2p_relaysvc_reservation_request_response_status_total",            \
+      "status=\"error\"", "")                                                 \
+    X(RSVP_REJ_IP, COUNTER, "libp2p_relaysvc_reservation_rejections_total",   \
+      "reason=\"ip constraint violation\"", "refused reservations, by reason") \
+    X(RSVP_REJ_LIMIT, COUNTER,                                                \
+      "libp2p_relaysvc_reservation_rejections_total",                         \
+      "reason=\"resource limit exceeded\"", "")                               \
+    X(RSVP_REJ_DENIED, COUNTER,                                               \
+      "libp2p_relaysvc_reservation_rejections_total",                         \
+      "reason=\"permission denied\"", "")                                     \
+    X(RSVP_REJ_MALFORMED, COUNTER,                                            \
+      "libp2p_relaysvc_reservation_rejections_total",                         \
+      "reason=\"malformed message\"", "")                                     \
+    X(CIRCUITS, GAUGE, "adit_circuits", "", "circuits open")                  \
+    X(CIRCUIT_OPENED, COUNTER, "libp2p_relaysvc_connections_total",           \
+      "type=\"opened\"", "relayed connections")                               \
+    X(CIRCUIT_CLOSED, COUNTER, "libp2p_relaysvc_connections_total",           \
+      "type=\"closed\"", "")                                                  \
+    X(CONNECT_ST_OK, COUNTER,                                                 \
+      "libp2p_relaysvc_connection_request_response_status_total",             \
+      "status=\"ok\"", "answers to CONNECT")                                  \
+    X(CONNECT_ST_REJECTED, COUNTER,                                           \
+      "libp2p_relaysvc_connection_request_response_status_total",             \
+      "status=\"rejected\"", "")                                              \
+    X(CONNECT_ST_ERROR, COUNTER,                                              \
+      "libp2p_relaysvc_connection_request_response_status_total",             \
+      "status=\"error\"", "")                                                 \
+    X(CONNECT_REJ_LIMIT, COUNTER,                                             \
+      "libp2p_relaysvc_connection_rejections_total",                          \
+      "reason=\"resource limit exceeded\"", "refused circuits, by reason")    \
+    X(CONNECT_REJ_DENIED, COUNTER,                                            \
+      "libp2p_relaysvc_connection_rejections_total",                          \
+      "reason=\"permission denied\"", "")                                     \
+    X(CONNECT_REJ_NO_RSVP, COUNTER,                                           \
+      "libp2p_relaysvc_connection_rejections_total",                          \
+      "reason=\"no reservation\"", "")                                        \
+    X(CONNECT_REJ_MALFORMED, COUNTER,                                         \
+      "libp2p_relaysvc_connection_rejections_total",                          \
+      "reason=\"malformed message\"", "")                                     \
+    X(CIRCUIT_END_DATA, COUNTER, "adit_circuits_ended_total",                 \
+      "why=\"data_limit\"", "why circuits ended")                             \
+    X(CIRCUIT_END_TIME, COUNTER, "adit_circuits_ended_total",                 \
+      "why=\"time_limit\"", "")                                               \
+    X(CIRCUIT_END_FIN, COUNTER, "adit_circuits_ended_total", "why=\"fin\"",   \
+      "")                                                                     \
+    X(CIRCUIT_END_RESET, COUNTER, "adit_circuits_ended_total",                \
+      "why=\"reset\"", "")                                                    \
+    X(CIRCUIT_END_STALLED, COUNTER, "adit_circuits_ended_total",              \
+      "why=\"stalled_buffers_full\"", "")                                     \
+    X(RELAYED_BYTES, COUNTER, "libp2p_relaysvc_data_transferred_bytes_total", \
+      "", "circuit payload handed on")                                        \
+    X(LOG_SWALLOWED, COUNTER, "adit_log_lines_swallowed_total", "",           \
+      "log lines dropped by a limiter")
+
+enum adit_metric {
+#define X(sym, kind, name, labels, help) ADIT_M_##sym,
+    ADIT_METRICS(X)
+#undef X
+        ADIT_N_METRICS
+};
+
+/* One worker's cells. */
+struct adit_metrics {
+    _Atomic uint64_t v[ADIT_N_METRICS];
+};
+
+/* Owner thread only: one writer per cell, so no locked add is needed. */
+static inline void
+adit_metric_add(struct adit_metrics *m, enum adit_metric i, uint64_t n)
+{
+    uint64_t v = atomic_load_explicit(&m->v[i], memory_order_relaxed);
+
+    atomic_store_explicit(&m->v[i], v + n, memory_order_relaxed);
+}
+
+/* Gauges go down too. */
+static inline void
+adit_metric_sub(struct adit_metrics *m, enum adit_metric i, uint64_t n)
+{
+    adit_metric_add(m, i, (uint64_t)0 - n);
+}
+
+static inline void
+adit_metric_set(struct adit_metrics *m, enum adit_metric i, uint64_t n)
+{
+    atomic_store_explicit(&m->v[i], n, memory_order_relaxed);
+}
+
+static inline uint64_t
+adit_metric_get(const struct adit_metrics *m, enum adit_metric i)
+{
+    return atomic_load_explicit(&m->v[i], memory_order_relaxed);
+}
+
+/* A row of the table. */
+struct adit_metric_row {
+    enum adit_metric_kind kind;
+    const char *name;   /* rows of one name are adjacent */
+    const char *labels; /* "" or `key="value"` */
+    const char *help;   /* "" but for the first row of a name */
+};
+const struct adit_metric_row *adit_metric_row(enum adit_metric i);
+
+#endif
