@@ -15,7 +15,6 @@
  * (frame: 2-byte big-endian length, ciphertext, 16-byte tag; nonce: 4 zero bytes,
  * 64-bit little-endian counter; no associated data).
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>

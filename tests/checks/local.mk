@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-# The checkers on the tree, and each checker on a planted fault.
+# The checkers on the tree, and each checker on planted faults.
+checks = %D%/layers.sh %D%/locks.sh %D%/pure.sh %D%/symbols.sh %D%/format.sh
+TESTS += $(checks)
+EXTRA_DIST += $(checks) %D%/lib.sh
