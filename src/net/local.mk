@@ -4,3 +4,6 @@ noinst_LTLIBRARIES += %D%/libnet.la
 src_net_libnet_la_CFLAGS = $(AM_CFLAGS)
 src_net_libnet_la_SOURCES =
 src_net_libnet_la_SOURCES += %D%/addr.h %D%/pipe.h
+src_net_libnet_la_SOURCES += %D%/conn.c %D%/conn.h
+src_net_libnet_la_SOURCES += %D%/net.c %D%/net.h
+src_net_libnet_la_SOURCES += %D%/upgrade.c %D%/upgrade.h

@@ -24,7 +24,7 @@ struct adit_pipe_ops {
     /*
      * Send a prefix of the `n` slices.  ADIT_OK: *taken bytes are on their
      * way; fewer than offered: on_writable follows.  Anything else: the pipe
-     * is dead, on_end follows or has been called.
+     * is dead, and on_end follows, never inside this call.
      */
     adit_err (*send)(struct adit_pipe *p, const struct adit_slice *v,
                      size_t n, size_t *taken);
