@@ -6,7 +6,15 @@
 
 noinst_LTLIBRARIES += proto/libproto.la
 proto_libproto_la_CFLAGS = $(QUIET_CFLAGS)
-proto_libproto_la_SOURCES =
+proto_libproto_la_SOURCES = \
+	proto/circuit.pb-c.c proto/circuit.pb-c.h \
+	proto/identify.pb-c.c proto/identify.pb-c.h \
+	proto/keys.pb-c.c proto/keys.pb-c.h \
+	proto/noise.pb-c.c proto/noise.pb-c.h \
+	proto/record.pb-c.c proto/record.pb-c.h
+
+EXTRA_DIST += proto/circuit.proto proto/identify.proto proto/keys.proto \
+	proto/noise.proto proto/record.proto
 
 pb_headers = $(filter %.pb-c.h,$(proto_libproto_la_SOURCES))
 BUILT_SOURCES += $(pb_headers)

@@ -3,4 +3,4 @@
 noinst_LTLIBRARIES += %D%/libcodec.la
 src_codec_libcodec_la_CFLAGS = $(RING_CFLAGS)
 src_codec_libcodec_la_SOURCES =
-src_codec_libcodec_la_SOURCES += %D%/pb.h
+src_codec_libcodec_la_SOURCES += %D%/pb.c %D%/pb.h

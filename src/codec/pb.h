@@ -145,7 +145,7 @@ struct adit_pb_peer {
 struct adit_pb_reservation {
     bool has;
     bool has_expire;
-    uint64_t expire; /* unix seconds, UTC */
+    uint64_t expire;           /* unix seconds, UTC */
     struct adit_slice voucher; /* an envelope */
     size_t n_addrs;
     struct adit_slice addrs[ADIT_PB_MAX_ADDRS];
@@ -192,7 +192,7 @@ ADIT_MUST_USE adit_err adit_pb_stop_enc(const struct adit_pb_stop *m,
 
 /* Envelope (RFC 0002). */
 struct adit_pb_envelope {
-    struct adit_slice pubkey; /* always written; a PublicKey message */
+    struct adit_slice pubkey;       /* always written; a PublicKey message */
     struct adit_slice payload_type; /* always written */
     struct adit_slice payload;      /* always written */
     struct adit_slice signature;    /* always written */
@@ -208,7 +208,7 @@ ADIT_MUST_USE adit_err adit_pb_envelope_enc(const struct adit_pb_envelope *m,
 /* PeerRecord (RFC 0003). */
 struct adit_pb_record {
     struct adit_slice peer_id; /* always written */
-    uint64_t seq;             /* always written */
+    uint64_t seq;              /* always written */
     size_t n_addrs;
     struct adit_slice addrs[ADIT_PB_MAX_ADDRS];
 };
