@@ -3,3 +3,6 @@
 noinst_LTLIBRARIES += %D%/libloop.la
 src_loop_libloop_la_CFLAGS = $(AM_CFLAGS)
 src_loop_libloop_la_SOURCES =
+src_loop_libloop_la_SOURCES += %D%/fd.c %D%/fd.h
+src_loop_libloop_la_SOURCES += %D%/mailbox.c %D%/mailbox.h
+src_loop_libloop_la_SOURCES += %D%/turn.h %D%/worker.c %D%/worker.h

@@ -3,9 +3,9 @@
  * worker: one thread's share of a node: clock, timers, tasks, mailbox.
  *
  * Everything with a pointer to a worker lives and dies on it.  A turn is:
- * clock > mailbox > ready descriptors > timers > tasks (flush writes) > reap
- * the retired > sleep until the least deadline.  The end of a turn hangs on
- * one deferred event, so that it runs alike on our own event base and on a
+ * clock > mailbox and ready descriptors > timers > tasks (flush writes) >
+ * reap the retired > sleep until the least deadline.  The end of a turn hangs
+ * on one deferred event, so that it runs alike on our own event base and on a
  * lent one.
  *
  * Three kinds: with an event base of its own (_run blocks in it), on a lent
@@ -36,7 +36,7 @@ struct adit_worker_config {
     struct adit_mem *mem;       /* borrowed */
     const struct adit_log *log; /* borrowed; may be NULL */
     struct adit_rng rng;
-    size_t buffer_bytes;        /* cap of the worker's chunk pool */
+    size_t buffer_bytes; /* cap of the worker's chunk pool */
 };
 
 /* ADIT_ENOMEM, ADIT_EIO (no eventfd, no event base). */
@@ -78,7 +78,8 @@ struct event_base *adit_worker_base(const struct adit_worker *w);
  */
 #define ADIT_SCRATCH_HEAD_BYTES (2 * 65664)
 #define ADIT_SCRATCH_BODY_BYTES 262144
-uint8_t *adit_worker_scratch(struct adit_worker *w); /* at the body */
+/* At the body; NULL: no memory for it, ask again later. */
+uint8_t *adit_worker_scratch(struct adit_worker *w);
 
 /* ---- timers ---------------------------------------------------------- */
 
@@ -162,10 +163,13 @@ enum { ADIT_FD_READ = 1, ADIT_FD_WRITE = 2 };
 
 struct adit_fd; /* level-triggered watch; some 170 bytes */
 
-/* `fn` is told which of READ and WRITE are ready.  ADIT_ENOMEM, ADIT_EIO. */
+/*
+ * `fn` is told which of READ and WRITE are ready.  Waits for none at first.
+ * ADIT_ENOMEM, ADIT_EIO; ADIT_ESTATE on a worker of kind HAND.
+ */
 ADIT_MUST_USE adit_err adit_fd_new(struct adit_worker *w, int fd,
-                                   void (*fn)(void *ctx, int ready),
-                                   void *ctx, struct adit_fd **out);
+                                   void (*fn)(void *ctx, int ready), void *ctx,
+                                   struct adit_fd **out);
 /* Which of READ and WRITE to wait for; 0: none. */
 void adit_fd_want(struct adit_fd *f, int want);
 /* The descriptor itself is the caller's.  NULL is fine. */

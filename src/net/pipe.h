@@ -26,8 +26,8 @@ struct adit_pipe_ops {
      * way; fewer than offered: on_writable follows.  Anything else: the pipe
      * is dead, and on_end follows, never inside this call.
      */
-    adit_err (*send)(struct adit_pipe *p, const struct adit_slice *v,
-                     size_t n, size_t *taken);
+    adit_err (*send)(struct adit_pipe *p, const struct adit_slice *v, size_t n,
+                     size_t *taken);
     /* Stop and resume on_input.  Begins resumed. */
     void (*pause)(struct adit_pipe *p, bool stop);
     /* Nothing more will be sent. */
