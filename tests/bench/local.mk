@@ -1,7 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-# Measuring programs: built by `make bench` only.
-# A new tests/bench/x.c is one line here: EXTRA_PROGRAMS += %D%/x
+# Measuring programs: built by `make bench` only, and never installed.
+# A new tests/bench/x.c is one line here: bench_programs += %D%/x$(EXEEXT)
+bench_programs = %D%/bareloop$(EXEEXT)
 EXTRA_PROGRAMS += %D%/bareloop
+%C%_bareloop_SOURCES = %D%/bareloop.c
+%C%_bareloop_CFLAGS = $(RING_CFLAGS)
+%C%_bareloop_LDADD = $(CRYPTO_LIBS)
+CLEANFILES += $(bench_programs)
 
-bench-programs: $(EXTRA_PROGRAMS)
-.PHONY: bench-programs
+# make bench BENCH_ARGS='--quick --json out.json'
+bench: $(bench_programs) aditd$(EXEEXT)
+	$(PYTHON3) $(srcdir)/%D%/run --builddir '$(abs_top_builddir)' $(BENCH_ARGS)
+.PHONY: bench
+
+EXTRA_DIST += %D%/run \
+	%D%/goload/go.mod %D%/goload/go.sum \
+	%D%/goload/circuits.go %D%/goload/frames.go %D%/goload/host.go \
+	%D%/goload/idle.go %D%/goload/latency.go %D%/goload/main.go \
+	%D%/goload/relay.go %D%/goload/setup.go

@@ -16,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	ma "github.com/multiformats/go-multiaddr"
 )
 
 const echoID = protocol.ID("/adit/bench/echo/1")
@@ -37,51 +38,36 @@ type latencyResult struct {
 	Min float64 `json:"min_us"`
 }
 
-type relayList []string
+type addrList []string
 
-func (l *relayList) String() string     { return strings.Join(*l, " ") }
-func (l *relayList) Set(s string) error { *l = append(*l, s); return nil }
+func (l *addrList) String() string     { return strings.Join(*l, " ") }
+func (l *addrList) Set(s string) error { *l = append(*l, s); return nil }
 
-// cmdLatency plays ping-pong by turns over a direct connection and one circuit per relay.
-func cmdLatency(ctx context.Context, args []string) error {
-	fs := flag.NewFlagSet("latency", flag.ExitOnError)
-	var relays relayList
+// cmdEcho listens directly and behind relays, and says how it is reached. It is a
+// process of its own: a pong from the same process would come without a wake-up.
+func cmdEcho(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("echo", flag.ExitOnError)
+	var relays addrList
 	fs.Var(&relays, "relay", "NAME=MULTIADDR; may be given several times")
-	rounds := fs.Int("rounds", 20, "turns of each path")
-	block := fs.Int("block", 100, "pings in a turn")
-	pause := fs.Duration("pause", 0, "idle time before each ping")
 	max := maxSeconds(fs)
 	if err := parse(fs, args); err != nil {
 		return err
 	}
 	ctx, cancel := bounded(ctx, *max)
 	defer cancel()
-
-	var hosts []host.Host
-	defer func() { closeAll(hosts) }()
-	dst, err := newPeer(nil, "/ip4/127.0.0.1/tcp/0")
+	h, err := newPeer(nil, "/ip4/127.0.0.1/tcp/0")
 	if err != nil {
 		return err
 	}
-	hosts = append(hosts, dst)
-	direct := peer.AddrInfo{ID: dst.ID(), Addrs: dst.Network().ListenAddresses()}
-	var paths []*path
-	add := func(name string, at host.Host, to peer.AddrInfo) error {
-		at.SetStreamHandler(echoID, echo)
-		src, err := newPeer(nil, "")
-		if err != nil {
-			return err
+	hosts := []host.Host{h}
+	defer func() { closeAll(hosts) }()
+	h.SetStreamHandler(echoID, echo)
+	paths := map[string]string{}
+	for _, a := range h.Network().ListenAddresses() {
+		// It also listens behind relays, of which it has none.
+		if _, err := a.ValueForProtocol(ma.P_TCP); err == nil {
+			paths["direct"] = fmt.Sprintf("%s/p2p/%s", a, h.ID())
 		}
-		hosts = append(hosts, src)
-		if err := src.Connect(ctx, to); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		s, err := src.NewStream(network.WithAllowLimitedConn(ctx, "bench"), to.ID, echoID)
-		paths = append(paths, &path{name: name, stream: s})
-		return err
-	}
-	if err := add("direct", dst, direct); err != nil {
-		return err
 	}
 	for _, text := range relays {
 		name, addr, ok := strings.Cut(text, "=")
@@ -97,10 +83,54 @@ func cmdLatency(ctx context.Context, args []string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		hosts = append(hosts, h)
-		if err := add(name, h, through(ai, h.ID())); err != nil {
+		h.SetStreamHandler(echoID, echo)
+		paths[name] = fmt.Sprintf("%s/p2p-circuit/p2p/%s", addr, h.ID())
+	}
+	if err := print(paths); err != nil {
+		return err
+	}
+	return serve(ctx, func([]string) (any, error) { return struct{}{}, nil })
+}
+
+// cmdLatency plays ping-pong by turns over paths to echo's peers.
+func cmdLatency(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("latency", flag.ExitOnError)
+	var addrs addrList
+	fs.Var(&addrs, "path", "NAME=MULTIADDR as echo printed it; may be given several times")
+	rounds := fs.Int("rounds", 20, "turns of each path")
+	block := fs.Int("block", 100, "pings in a turn")
+	pause := fs.Duration("pause", 0, "idle time before each ping")
+	max := maxSeconds(fs)
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	ctx, cancel := bounded(ctx, *max)
+	defer cancel()
+	var hosts []host.Host
+	defer func() { closeAll(hosts) }()
+	var paths []*path
+	for _, text := range addrs {
+		name, addr, _ := strings.Cut(text, "=")
+		ai, err := peer.AddrInfoFromString(addr)
+		if err != nil {
+			return fmt.Errorf("--path %q: %w", text, err)
+		}
+		src, err := newPeer(nil, "")
+		if err != nil {
 			return err
 		}
+		hosts = append(hosts, src)
+		if err := src.Connect(ctx, *ai); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		s, err := src.NewStream(network.WithAllowLimitedConn(ctx, "bench"), ai.ID, echoID)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		paths = append(paths, &path{name: name, stream: s})
 	}
+	// Identify and its like are still under way.
+	time.Sleep(300 * time.Millisecond)
 	if err := pingByTurns(paths, *rounds, *block, *pause); err != nil {
 		return err
 	}

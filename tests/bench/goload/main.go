@@ -31,7 +31,8 @@ var commands = []command{
 	{"relay", "a stock relay, limits lifted", cmdRelay},
 	{"circuits", "circuits that carry bytes one way", cmdCircuits},
 	{"setup", "what connect+reserve and a circuit cost the relay", cmdSetup},
-	{"latency", "ping-pong through relays and directly, by turns", cmdLatency},
+	{"echo", "a peer that is reached directly and through relays", cmdEcho},
+	{"latency", "ping-pong with it over each path, by turns", cmdLatency},
 	{"idle", "connections that reserve and then do nothing", cmdIdle},
 }
 
