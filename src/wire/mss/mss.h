@@ -49,7 +49,7 @@ struct adit_mss {
     const char *const *names; /* dialer: borrowed for its life */
     size_t n_names, at;
     unsigned n_refused;
-    size_t have;     /* bytes in in[] */
+    size_t have; /* bytes in in[] */
     size_t out_off, out_n;
     uint8_t in[ADIT_MSS_MAX_TOKEN_BYTES + 2];
     uint8_t out[ADIT_MSS_MAX_TOKEN_BYTES + 32];

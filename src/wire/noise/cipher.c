@@ -150,8 +150,8 @@ adit_noise_open(struct adit_aead *a, struct adit_noise_key *k,
     adit_assert(n_plain <= ADIT_NOISE_MAX_PLAIN_BYTES);
     memcpy(h->tag, frame.p + n_plain, sizeof(h->tag));
     if (!half_start(h, k, h->tag_param) ||
-        (n_plain > 0 && EVP_DecryptUpdate(h->ctx, frame.p, &n, frame.p,
-                                          (int)n_plain) != 1) ||
+        (n_plain > 0 &&
+         EVP_DecryptUpdate(h->ctx, frame.p, &n, frame.p, (int)n_plain) != 1) ||
         EVP_DecryptFinal_ex(h->ctx, none, &n) != 1)
         return ADIT_EPROTO;
     k->nonce++;

@@ -15,11 +15,13 @@
 #include "base/rng.h"
 #include "codec/key.h"
 #include "wire/noise/cipher.h"
+#include "wire/noise/xx.h"
 
 /* A key message and a signature of RSA 8192, muxers and hashes around. */
 #define ADIT_NOISE_MAX_MSG_BYTES 4096
 
-/* More entries than this in stream_muxers are ignored; go does so at 100. */
+/* Entries beyond these in stream_muxers are ignored; go ignores a list of
+ * more than 100. */
 #define ADIT_NOISE_MAX_MUXERS 16
 
 /* Key, signature, and some 380 bytes of muxer names. */
@@ -34,8 +36,7 @@ enum adit_noise_role { ADIT_NOISE_INITIATOR, ADIT_NOISE_RESPONDER };
  * handshakes may borrow it.
  */
 struct adit_noise_static {
-    struct adit_secret secret;
-    uint8_t pub[32];
+    struct adit_noise_pair pair;
     const char *const *muxers; /* borrowed for its life */
     size_t n_muxers;
     size_t n_payload;
@@ -72,7 +73,7 @@ struct adit_noise_result {
     int muxer; /* index in our list of the one both agreed on; -1: none */
 };
 
-struct adit_noise; /* some 9 KiB; lives for one handshake */
+struct adit_noise; /* some 6 KiB; lives for one handshake */
 
 /* ADIT_ENOMEM, or ADIT_EINVAL as _static_make. */
 ADIT_MUST_USE adit_err adit_noise_new(struct adit_mem *mem,
@@ -96,12 +97,18 @@ ADIT_MUST_USE adit_err adit_noise_feed(struct adit_noise *n,
                                        struct adit_slice in, size_t *used);
 
 /*
- * ADIT_OK once the handshake is complete and all of _out was sent: *r is
- * filled.  ADIT_AGAIN before.
+ * The outcome, once.
+ *
+ *   ADIT_OK      the handshake is complete and all of _out was sent: *r is
+ *                filled, its keys are yours to wipe
+ *   ADIT_AGAIN   before
+ *   ADIT_DONE    after
+ *   else         what _feed answered when it failed
  */
 ADIT_MUST_USE adit_err adit_noise_next(struct adit_noise *n,
                                        struct adit_noise_result *r);
 
+/* What waits to be sent; borrowed until the next call. */
 struct adit_slice adit_noise_out(const struct adit_noise *n);
 void adit_noise_sent(struct adit_noise *n, size_t n_bytes);
 
