@@ -15,19 +15,29 @@ AM_TESTS_ENVIRONMENT = \
 	PYTHON3='$(PYTHON3)'; export PYTHON3; \
 	NM='$(NM)'; export NM; \
 	CC='$(CC)'; export CC; \
-	CLANG_FORMAT='$(CLANG_FORMAT)'; export CLANG_FORMAT;
+	CLANG_FORMAT='$(CLANG_FORMAT)'; export CLANG_FORMAT; \
+	fuzz_targets='$(fuzz_targets)'; export fuzz_targets;
 
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 
 TEST_EXTENSIONS = .sh
 LOG_DRIVER = $(tap_driver)
 SH_LOG_DRIVER = $(tap_driver)
-SH_LOG_COMPILER = $(BASH_PATH)
+# A test that hangs is a failed one.
+LOG_COMPILER = timeout -k 10 600
+SH_LOG_COMPILER = timeout -k 10 600 $(BASH_PATH)
 
-TESTS += $(check_PROGRAMS)
+# Those test programs that have threads, for the TSan lane.
+thread_tests =
 
 include tests/unit/local.mk
 include tests/sim/local.mk
 include tests/fuzz/local.mk
 include tests/oom/local.mk
 include tests/checks/local.mk
+
+TESTS += $(check_PROGRAMS)
+
+check-threads: $(thread_tests)
+	$(MAKE) check-TESTS TESTS='$(thread_tests)'
+.PHONY: check-threads

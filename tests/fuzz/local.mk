@@ -1,18 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 #
-# A new target tests/fuzz/x.c (it defines LLVMFuzzerTestOneInput) is one line
-# here: fuzz_targets += %D%/x
+# A new target tests/fuzz/x.c (it defines LLVMFuzzerTestOneInput, see driver.h)
+# is one line here: fuzz_targets += %D%/x
 # Its inputs lie in tests/fuzz/corpus/x/ and are replayed by `make check`.
+# `make fuzz FUZZ_SECONDS=60` in a build with --enable-fuzz looks for more.
 
 fuzz_targets =
 
-check_PROGRAMS += $(fuzz_targets)
+EXTRA_PROGRAMS += $(fuzz_targets)
+CLEANFILES += $(fuzz_targets)
 
 check_LTLIBRARIES += %D%/libdriver.la
 tests_fuzz_libdriver_la_SOURCES = %D%/driver.h
 if FUZZ
-# libFuzzer brings its own main.
+# libFuzzer brings its own main, and speaks no TAP.
 $(fuzz_targets): AM_LDFLAGS += -fsanitize=fuzzer
+TESTS += %D%/replay.sh
+%D%/replay.log: $(fuzz_targets)
 else
 tests_fuzz_libdriver_la_SOURCES += %D%/driver.c
+TESTS += $(fuzz_targets)
 endif
+
+EXTRA_DIST += %D%/replay.sh %D%/corpus
+
+FUZZ_SECONDS = 10
+
+# One case a target; a finding lies in fuzz-findings/ of the build directory.
+fuzz: $(fuzz_targets)
+	@$(AM_TESTS_ENVIRONMENT) FUZZ_SECONDS='$(FUZZ_SECONDS)' \
+	  $(BASH_PATH) $(srcdir)/%D%/replay.sh
+.PHONY: fuzz
