@@ -7,3 +7,6 @@ src_net_libnet_la_SOURCES += %D%/addr.h %D%/pipe.h
 src_net_libnet_la_SOURCES += %D%/conn.c %D%/conn.h
 src_net_libnet_la_SOURCES += %D%/net.c %D%/net.h
 src_net_libnet_la_SOURCES += %D%/upgrade.c %D%/upgrade.h
+src_net_libnet_la_SOURCES += %D%/addr.c
+src_net_libnet_la_SOURCES += %D%/listener.c %D%/listener.h
+src_net_libnet_la_SOURCES += %D%/tcp.c %D%/tcp.h
