@@ -47,7 +47,7 @@ struct adit_hop_cli {
     struct adit_peerid self;
     uint8_t state;
     uint8_t kind;  /* what was asked for */
-    uint8_t event; /* one waits in _next */
+    bool event; /* one waits in _next */
     adit_err err;
     const char *why;
     uint32_t status;

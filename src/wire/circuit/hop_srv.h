@@ -47,7 +47,8 @@ struct adit_hop_srv {
     struct adit_circuit_io io;
     uint8_t state;
     uint8_t events; /* bits: what _next still has to say */
-    uint8_t ok_to_connect;
+    bool ok_to_connect;
+    adit_err err; /* a failed machine stays failed */
     enum adit_circuit_status status;
     const char *why;
     struct adit_peerid dst;

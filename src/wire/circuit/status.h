@@ -37,6 +37,9 @@ enum adit_circuit_status {
 /* "NO_RESERVATION" for example; "UNKNOWN" for what we do not know.  Static. */
 const char *adit_circuit_status_name(uint32_t status);
 
+/* Is it one of those above that refuse?  OK and UNUSED do not. */
+bool adit_circuit_status_is_refusal(enum adit_circuit_status status);
+
 /*
  * What a circuit may carry.  On the wire its mere presence makes go and js
  * treat the connection as limited, whatever the numbers say.

@@ -32,7 +32,7 @@ struct adit_stop_cli_event {
 struct adit_stop_cli {
     struct adit_circuit_io io;
     uint8_t state;
-    uint8_t event; /* one waits in _next */
+    bool event; /* one waits in _next */
     adit_err err;
     const char *why;
     uint32_t status;

@@ -43,7 +43,8 @@ struct adit_stop_srv {
     struct adit_circuit_io io;
     uint8_t state;
     uint8_t events; /* bits: what _next still has to say */
-    uint8_t accepted;
+    bool accepted;
+    adit_err err; /* a failed machine stays failed */
     enum adit_circuit_status status;
     const char *why;
     struct adit_circuit_limit limit;
