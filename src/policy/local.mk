@@ -3,3 +3,6 @@
 noinst_LTLIBRARIES += %D%/libpolicy.la
 src_policy_libpolicy_la_CFLAGS = $(RING_CFLAGS)
 src_policy_libpolicy_la_SOURCES =
+src_policy_libpolicy_la_SOURCES += %D%/budget.c %D%/budget.h
+src_policy_libpolicy_la_SOURCES += %D%/conncap.h %D%/rsvp.h
+src_policy_libpolicy_la_SOURCES += %D%/rule.c %D%/rule.h
