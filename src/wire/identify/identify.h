@@ -17,6 +17,7 @@
 #include "base/slice.h"
 #include "codec/pb.h"
 #include "codec/peerid.h"
+#include "wire/lpm/lpm.h"
 
 #define ADIT_IDENTIFY_ID "/ipfs/id/1.0.0"
 #define ADIT_IDENTIFY_PUSH_ID "/ipfs/id/push/1.0.0"
@@ -28,7 +29,8 @@
  */
 #define ADIT_IDENTIFY_OUT_BYTES 4096
 
-/* Longer agents of ours are cut there.  Arbitrary; stock ones have 15-60. */
+/* Longer agents and versions are cut there, ours and theirs.  Arbitrary;
+ * stock ones have 15 to 60. */
 #define ADIT_IDENTIFY_MAX_AGENT_BYTES 128
 
 /* Protocols may fill this much of a message; the rest is for addresses. */
@@ -49,10 +51,10 @@ struct adit_identify_info {
 
 /*
  * Write the message with its length prefix; returns its bytes.  Key, agent
- * and observed address are always in; then protocols and addresses, in
- * order, each as long as it fits; the record if all of it fits behind them.
- * pubkey_msg must be ours (ADIT_PUBKEY_ED25519_BYTES); an observed address
- * above ADIT_MADDR_MAX_BYTES is left out.
+ * and observed address are always in; then protocols and addresses in their
+ * order, but for those that no longer fit; the record if it fits behind them.
+ * pubkey_msg has at most ADIT_PUBKEY_ED25519_BYTES, as ours has; an observed
+ * address above ADIT_MADDR_MAX_BYTES is left out.
  */
 size_t adit_identify_enc(const struct adit_identify_info *info,
                          uint8_t dst[static ADIT_IDENTIFY_OUT_BYTES]);
@@ -69,6 +71,9 @@ size_t adit_identify_enc(const struct adit_identify_info *info,
 /* All texts and addresses that are kept of one peer, together. */
 #define ADIT_IDENTIFY_MAX_KEPT_BYTES 12288
 
+/* The longest name that multistream-select can propose, less its newline. */
+#define ADIT_IDENTIFY_MAX_PROTOCOL_BYTES 1023
+
 /* One piece of what is kept. */
 struct adit_identify_piece {
     uint16_t off, n;
@@ -77,10 +82,10 @@ struct adit_identify_piece {
 struct adit_identify {
     struct adit_mem *mem;
     struct adit_peerid peer;
+    struct adit_lpm lpm;
     uint8_t state;
     uint8_t n_msgs;
-    bool has_key, key_is_wrong;
-    bool has_record, record_is_wrong, record_is_good;
+    bool key_is_wrong, record_is_wrong, record_is_good;
     bool is_cut; /* something was beyond our bounds */
     adit_err err;
     const char *why;
@@ -111,8 +116,6 @@ struct adit_identify_result {
     struct adit_slice addrs[ADIT_IDENTIFY_MAX_ADDRS];
     bool is_certified;    /* addrs come from a record the peer signed */
     uint64_t record_seq;  /* if is_certified */
-    bool has_hop;         /* it is a relay */
-    bool has_push;        /* it takes pushes */
     bool key_is_wrong;    /* a key that is not the peer's: count it */
     bool record_is_wrong; /* a record that is not: ignored, count it */
     bool is_cut;          /* something was beyond our bounds, left out */
@@ -155,7 +158,7 @@ ADIT_MUST_USE adit_err adit_identify_eof(struct adit_identify *m);
 ADIT_MUST_USE adit_err adit_identify_next(struct adit_identify *m,
                                           struct adit_identify_result *r);
 
-/* Does it list this protocol? */
+/* Does it list this protocol?  A relay is who lists the hop protocol. */
 bool adit_identify_has(const struct adit_identify_result *r,
                        const char *protocol);
 
