@@ -43,7 +43,8 @@ ADIT_MUST_USE adit_err adit_resolver_new(
     struct adit_worker *w, const struct adit_resolver_config *cfg,
     struct adit_resolver **out);
 
-/* Its queries end without a word.  NULL is fine. */
+/* Its queries are gone without a word.  Not from inside a query's `fn`.  NULL
+ * is fine. */
 void adit_resolver_free(struct adit_resolver *r);
 
 /* Borrowed for the call. */
