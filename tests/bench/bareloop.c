@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -82,6 +83,7 @@ struct conf {
     enum place place;
     enum header header;
     enum flush flush;
+    int nap_us; /* between turns, so that more arrives for each */
     bool check, json, window;
 };
 
@@ -158,8 +160,6 @@ now_s(clockid_t id)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* ---- sizes -------------------------------------------------------------- */
-
 static void
 sizes_parse(struct sizes *s, const char *text)
 {
@@ -215,8 +215,6 @@ seq_init(struct seq *q, const struct sizes *s)
         bytes += LEN_BYTES + (size_t)s->size[best] + TAG_BYTES;
     }
 }
-
-/* ---- cipher ------------------------------------------------------------- */
 
 static void
 cipher_init(struct cipher *c, const EVP_CIPHER *alg, bool encrypts)
@@ -274,8 +272,6 @@ cipher_open(struct cipher *c, uint8_t *tag)
            EVP_CipherFinal_ex(c->ctx, none, &done);
 }
 
-/* ---- the ring of frames that the feeders send ---------------------------- */
-
 static uint8_t
 pattern(size_t i)
 {
@@ -307,8 +303,6 @@ ring_init(struct bench *b, const EVP_CIPHER *alg)
     }
     EVP_CIPHER_CTX_free(c.ctx);
 }
-
-/* ---- feeder and sink ------------------------------------------------------ */
 
 static bool
 send_all(int fd, const uint8_t *p, size_t n, uint64_t *n_sends)
@@ -431,8 +425,6 @@ drain(void *arg)
         ;
     return NULL;
 }
-
-/* ---- the loop ------------------------------------------------------------- */
 
 static bool
 out_send(struct bench *b, struct conn *c, const uint8_t *p, size_t n)
@@ -649,6 +641,8 @@ loop(struct bench *b, struct result *from, struct result *to)
                 break;
             continue;
         }
+        if (b->conf.nap_us > 0)
+            sleep_until(now_s(CLOCK_MONOTONIC) + b->conf.nap_us * 1e-6);
         int n = epoll_wait(ep, ev, MAX_CONNS, 1000);
 
         for (int i = 0; i < n; i++)
@@ -662,8 +656,6 @@ out:
     if (ep >= 0)
         close(ep);
 }
-
-/* ---- set-up ---------------------------------------------------------------- */
 
 static void
 socket_pair(int *a, int *z, bool window)
@@ -779,6 +771,8 @@ static const char usage[] =
     "(batch)\n"
     "  --rate MB         feed so many MB/s in all, 0: as fast as it goes (0)\n"
     "  --burst N         bytes per send of the feeder (262144)\n"
+    "  --nap US          with several conns: sleep between turns, 0..10000 "
+    "(0)\n"
     "  --window          fixed 4 MiB socket buffers instead of the kernel's "
     "own choice\n"
     "  --check           decrypt and compare what comes out (slow; the figure "
@@ -839,9 +833,9 @@ conf_parse(struct conf *f, int argc, char **argv)
         { "place", 1, NULL, 'p' },   { "header", 1, NULL, 'H' },
         { "rekey", 1, NULL, 'k' },   { "flush", 1, NULL, 'f' },
         { "rate", 1, NULL, 'r' },    { "burst", 1, NULL, 'B' },
-        { "window", 0, NULL, 'w' },  { "check", 0, NULL, 'C' },
-        { "json", 0, NULL, 'j' },    { "help", 0, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+        { "nap", 1, NULL, 'n' },     { "window", 0, NULL, 'w' },
+        { "check", 0, NULL, 'C' },   { "json", 0, NULL, 'j' },
+        { "help", 0, NULL, 'h' },    { NULL, 0, NULL, 0 },
     };
     const char *in = "16396", *out = NULL;
     int o;
@@ -883,6 +877,7 @@ conf_parse(struct conf *f, int argc, char **argv)
         case 'B':
             f->burst_bytes = (int)arg_int("burst", optarg, 1, 16 << 20);
             break;
+        case 'n': f->nap_us = (int)arg_int("nap", optarg, 0, 10000); break;
         case 'w': f->window = true; break;
         case 'C': f->check = true; break;
         case 'j': f->json = true; break;
@@ -911,6 +906,8 @@ main(int argc, char **argv)
 
     conf_parse(&b->conf, argc, argv);
     alarm((unsigned)b->conf.seconds + 10);
+    /* Sleep as long as asked; the kernel's slack is 50 us. */
+    prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
     alg = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
     if (alg == NULL)
         die("this OpenSSL has no ChaCha20-Poly1305");

@@ -33,6 +33,9 @@ import (
 // host: fifteen thousand hosts would not fit. It identifies itself, asks the relay
 // to, reserves, answers pings, and does nothing more.
 type idlePeer struct {
+	id      peer.ID
+	tcp     net.Conn
+	conn    net.Conn // Noise over tcp
 	session *yamux.Session
 }
 
@@ -65,15 +68,11 @@ func cmdIdle(ctx context.Context, args []string) error {
 	}
 	ctx, cancel := bounded(ctx, *max)
 	defer cancel()
-	ai, err := relayInfo(*relayText)
+	d, err := newIdle(*relayText, *pid)
 	if err != nil {
 		return err
 	}
-	_, addr, err := manet.DialArgs(ai.Addrs[0])
-	if err != nil {
-		return err
-	}
-	d := &idle{relay: ai, addr: addr, pid: *pid, perIP: *perIP, workers: *workers}
+	d.perIP, d.workers = *perIP, *workers
 	defer d.close()
 	fmt.Fprintln(os.Stderr, "goload.ready")
 	// A line is how many peers there shall be.
@@ -89,6 +88,18 @@ func cmdIdle(ctx context.Context, args []string) error {
 	})
 }
 
+func newIdle(relay string, pid int) (*idle, error) {
+	ai, err := relayInfo(relay)
+	if err != nil {
+		return nil, err
+	}
+	_, addr, err := manet.DialArgs(ai.Addrs[0])
+	if err != nil {
+		return nil, err
+	}
+	return &idle{relay: ai, addr: addr, pid: pid, perIP: 500, workers: 8}, nil
+}
+
 func (d *idle) grow(ctx context.Context, n int) (idleResult, error) {
 	had, t := len(d.peers), time.Now()
 	from, err := processCPU(d.pid)
@@ -99,7 +110,7 @@ func (d *idle) grow(ctx context.Context, n int) (idleResult, error) {
 	err = each(n-had, d.workers, func(i int) error {
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
-		p, err := d.open(ctx, had+i)
+		p, err := d.open(ctx, had+i, nil, nil)
 		if err != nil {
 			return fmt.Errorf("peer %d: %w", had+i, err)
 		}
@@ -127,23 +138,29 @@ func (d *idle) grow(ctx context.Context, n int) (idleResult, error) {
 	return r, err
 }
 
-func (d *idle) open(ctx context.Context, i int) (*idlePeer, error) {
+// open makes peer i. Its connection may be wrapped; its first circuit goes to accepted.
+func (d *idle) open(ctx context.Context, i int, wrap func(*net.TCPConn) net.Conn,
+	accepted chan<- *yamux.Stream) (*idlePeer, error) {
 	k := i / d.perIP
 	from := &net.TCPAddr{IP: net.IPv4(127, 1, byte(k/250), byte(1+k%250))}
-	tcp, err := (&net.Dialer{LocalAddr: from}).DialContext(ctx, "tcp4", d.addr)
+	c, err := (&net.Dialer{LocalAddr: from}).DialContext(ctx, "tcp4", d.addr)
 	if err != nil {
 		return nil, err
 	}
+	tcp := c.(*net.TCPConn)
 	// A reset leaves no TIME-WAIT behind.
-	tcp.(*net.TCPConn).SetLinger(0)
-	p, err := d.upgrade(ctx, tcp)
+	tcp.SetLinger(0)
+	if wrap != nil {
+		c = wrap(tcp)
+	}
+	p, err := d.upgrade(ctx, c, accepted)
 	if err != nil {
 		tcp.Close()
 	}
 	return p, err
 }
 
-func (d *idle) upgrade(ctx context.Context, tcp net.Conn) (*idlePeer, error) {
+func (d *idle) upgrade(ctx context.Context, tcp net.Conn, accepted chan<- *yamux.Stream) (*idlePeer, error) {
 	if dl, ok := ctx.Deadline(); ok {
 		tcp.SetDeadline(dl)
 		defer tcp.SetDeadline(time.Time{})
@@ -177,7 +194,7 @@ func (d *idle) upgrade(ctx context.Context, tcp net.Conn) (*idlePeer, error) {
 	if err != nil {
 		return nil, err
 	}
-	go answer(s, raw)
+	go answer(s, raw, accepted)
 	if err := d.identify(ctx, s); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("identify: %w", err)
@@ -186,30 +203,43 @@ func (d *idle) upgrade(ctx context.Context, tcp net.Conn) (*idlePeer, error) {
 		s.Close()
 		return nil, fmt.Errorf("reserve: %w", err)
 	}
-	return &idlePeer{session: s}, nil
+	id, err := peer.IDFromPublicKey(pub)
+	return &idlePeer{id: id, tcp: tcp, conn: conn, session: s}, err
 }
 
-// answer says who we are when asked, and no to all else.
-func answer(s *yamux.Session, pub []byte) {
+// answer says who we are when asked, accepts a circuit if there is use for one, and
+// says no to all else.
+func answer(s *yamux.Session, pub []byte, accepted chan<- *yamux.Stream) {
 	mux := mss.NewMultistreamMuxer[protocol.ID]()
 	mux.AddHandler(identify.ID, nil)
+	if accepted != nil {
+		mux.AddHandler(proto.ProtoIDv2Stop, nil)
+	}
 	for {
 		st, err := s.AcceptStream()
 		if err != nil {
 			return
 		}
 		st.SetDeadline(time.Now().Add(20 * time.Second))
-		if _, _, err := mux.Negotiate(st); err != nil {
+		id, _, err := mux.Negotiate(st)
+		switch {
+		case err != nil:
 			st.Reset()
-			continue
+		case id == proto.ProtoIDv2Stop:
+			go answerStop(st, accepted)
+		default:
+			sayWho(st, pub)
 		}
-		version, agent := "ipfs/0.1.0", "adit-goload"
-		util.NewDelimitedWriter(st).WriteMsg(&idpb.Identify{
-			ProtocolVersion: &version, AgentVersion: &agent, PublicKey: pub,
-			Protocols: []string{identify.ID, proto.ProtoIDv2Stop},
-		})
-		st.Close()
 	}
+}
+
+func sayWho(st *yamux.Stream, pub []byte) {
+	version, agent := "ipfs/0.1.0", "adit-goload"
+	util.NewDelimitedWriter(st).WriteMsg(&idpb.Identify{
+		ProtocolVersion: &version, AgentVersion: &agent, PublicKey: pub,
+		Protocols: []string{identify.ID, proto.ProtoIDv2Stop},
+	})
+	st.Close()
 }
 
 func (d *idle) stream(ctx context.Context, s *yamux.Session, id protocol.ID) (*yamux.Stream, error) {
