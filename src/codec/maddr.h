@@ -18,7 +18,11 @@
 /* Room for two peer ids, a DNS name and two certificate hashes. */
 #define ADIT_MADDR_MAX_BYTES 510
 
-/* The longest text of such an address, and its NUL. */
+/*
+ * The longest text of an address that we take, and its NUL.  Some bytes grow
+ * ninefold ("/p2p-webrtc-direct" is two); an address whose text could be
+ * longer than this is refused like one of too many bytes.
+ */
 #define ADIT_MADDR_TEXT_BYTES 1024
 
 struct adit_maddr {
@@ -30,18 +34,27 @@ struct adit_maddr {
 enum adit_maddr_code {
     ADIT_MA_IP4 = 4,
     ADIT_MA_TCP = 6,
+    ADIT_MA_DCCP = 33,
     ADIT_MA_IP6 = 41,
     ADIT_MA_IP6ZONE = 42,
+    ADIT_MA_IPCIDR = 43,
     ADIT_MA_DNS = 53,
     ADIT_MA_DNS4 = 54,
     ADIT_MA_DNS6 = 55,
     ADIT_MA_DNSADDR = 56,
+    ADIT_MA_SCTP = 132,
     ADIT_MA_UDP = 273,
+    ADIT_MA_P2P_WEBRTC_DIRECT = 276,
     ADIT_MA_WEBRTC_DIRECT = 280,
     ADIT_MA_WEBRTC = 281,
     ADIT_MA_P2P_CIRCUIT = 290,
+    ADIT_MA_UDT = 301,
+    ADIT_MA_UTP = 302,
     ADIT_MA_UNIX = 400,
     ADIT_MA_P2P = 421,
+    ADIT_MA_HTTPS = 443,
+    ADIT_MA_ONION = 444,
+    ADIT_MA_ONION3 = 445,
     ADIT_MA_TLS = 448,
     ADIT_MA_SNI = 449,
     ADIT_MA_NOISE = 454,
@@ -52,7 +65,9 @@ enum adit_maddr_code {
     ADIT_MA_WS = 477,
     ADIT_MA_WSS = 478,
     ADIT_MA_HTTP = 480,
+    ADIT_MA_HTTP_PATH = 481,
     ADIT_MA_MEMORY = 777,
+    ADIT_MA_PLAINTEXTV2 = 7367777,
 };
 
 /* One component: its code, and its value without any length prefix. */
@@ -73,14 +88,15 @@ adit_maddr_bytes(const struct adit_maddr *a)
  *
  *   ADIT_OK      *part is filled
  *   ADIT_DONE    nothing is left
- *   ADIT_EPROTO  malformed, or a protocol whose length we do not know
+ *   ADIT_EPROTO  malformed, or a protocol whose length we do not know;
+ *                `left` did not move
  */
 ADIT_MUST_USE adit_err adit_maddr_next(struct adit_slice *left,
                                        struct adit_maddr_part *part);
 
 /*
- * Check bytes and copy them.  ADIT_EPROTO: malformed, longer than
- * ADIT_MADDR_MAX_BYTES, empty, or it holds a protocol that we do not know.
+ * Check bytes and copy them.  ADIT_EPROTO: malformed, empty, too long in
+ * bytes or in text, or it holds a protocol that we do not know.
  */
 ADIT_MUST_USE adit_err adit_maddr_dec(struct adit_slice in,
                                       struct adit_maddr *out);
@@ -123,7 +139,8 @@ void adit_maddr_strip_peer(struct adit_maddr *a);
 
 /*
  * Split at the last /p2p-circuit: what leads to the relay (its /p2p
- * included) and the destination behind.  ADIT_DONE: not a circuit address.
+ * included; n = 0 if nothing) and the first peer behind (n = 0 if none, as
+ * in an address to listen on).  ADIT_DONE: not a circuit address.
  */
 ADIT_MUST_USE adit_err adit_maddr_split_circuit(const struct adit_maddr *a,
                                                 struct adit_maddr *relay,
