@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # A new file is one line here: src_wire_libwire_la_SOURCES += %D%/x.c %D%/x.h
+src_wire_libwire_la_SOURCES += %D%/yamux.c %D%/yamux.h %D%/frame.h
+src_wire_libwire_la_SOURCES += %D%/yamux_in.c

@@ -6,7 +6,7 @@
  * what was fed, nothing is copied, and a frame's body is handed on as it
  * arrives.  Nothing that leaves is kept either: control frames are rendered
  * by _out from flags in session and streams, data frames are a header that
- * _send writes for a body the caller has.  An idle session owns no buffer.
+ * _send writes for a body the caller has.  An idle session owns no memory.
  *
  * What a peer may owe us is exact: each stream is born with 256 KiB of
  * credit each way; bytes beyond the credit end the session.  The window
@@ -14,10 +14,10 @@
  * consumed that fast.
  *
  * Stream objects are the session's.  The driver keeps a pointer from OPEN or
- * _open until it calls _release; after that, and after RESET or FIN events
- * at both ends, the object goes.
+ * _open until it calls _release; the object goes then, or once its last
+ * control frame is out.
  * Follows yamux/README of the libp2p specifications; where go, rust, js and
- * nim differ from it, docs/WIRE.md says what we do.
+ * nim differ from it, docs/WIRE.md says what we do.  Thread: one owner.
  */
 #ifndef ADIT_WIRE_YAMUX_YAMUX_H
 #define ADIT_WIRE_YAMUX_YAMUX_H
@@ -54,23 +54,24 @@ enum adit_yamux_code {
 };
 
 struct adit_yamux_config {
-    bool is_client;           /* security initiator: odd stream ids */
-    uint32_t max_streams;     /* open at once, both directions; <= 511 keeps
+    bool is_client;            /* security initiator: odd stream ids */
+    uint32_t max_streams;      /* open at once, both directions; <= 511 keeps
                                  a rust peer alive; an excess SYN is reset */
-    uint32_t window_max_bytes; /* >= ADIT_YAMUX_INITIAL_WINDOW */
-    int64_t keepalive_us;     /* ping after this long without; 0: never */
-    int64_t pong_us;          /* no answer in this long: session failed */
+    uint32_t window_max_bytes; /* less than the initial one counts as it */
+    int64_t keepalive_us;      /* ping after this long without; 0: never */
+    int64_t pong_us;           /* a ping, and then silence for this long: the
+                                 session failed; 0: wait for ever */
 };
 
 struct adit_yamux_stream {
     uint32_t id;
-    uint32_t send_window; /* bytes we may still send */
-    uint32_t recv_window; /* bytes the peer may still send */
-    uint32_t consumed;    /* by the driver, not yet granted again */
-    uint32_t recv_cap;    /* the window we keep the peer at */
-    uint32_t reset_code;  /* of RST, either way */
-    uint16_t flags;       /* the machine's own */
-    void *user;           /* the driver's */
+    uint32_t send_window;           /* bytes we may still send */
+    uint32_t recv_window;           /* bytes the peer may still send */
+    uint32_t consumed;              /* by the driver, not yet granted again */
+    uint32_t recv_cap;              /* the window we keep the peer at */
+    uint32_t reset_code;            /* of RST, either way */
+    uint16_t flags;                 /* the machine's own */
+    void *user;                     /* the driver's */
     struct adit_instant granted_at; /* the last window update */
     struct adit_list dirty;         /* in the session's list: _out has work */
     struct adit_yamux_stream *next; /* in its hash bucket */
@@ -79,45 +80,58 @@ struct adit_yamux_stream {
 enum adit_yamux_event_type {
     ADIT_YAMUX_OPEN,   /* the peer opened `stream` */
     ADIT_YAMUX_DATA,   /* `data` for `stream`; see _consumed */
+    ADIT_YAMUX_WINDOW, /* _send had to cut `stream` short; it may go on */
     ADIT_YAMUX_FIN,    /* the peer will send no more on `stream` */
     ADIT_YAMUX_RESET,  /* `stream` is dead both ways; `code` */
-    ADIT_YAMUX_WINDOW, /* `stream` had no window left, and has again */
-    ADIT_YAMUX_RTT,    /* a ping came back */
+    ADIT_YAMUX_RTT,    /* a ping came back after `code` microseconds */
     ADIT_YAMUX_GOAWAY, /* the peer wants to end the session; `code` */
 };
 
 struct adit_yamux_event {
     enum adit_yamux_event_type type;
-    struct adit_yamux_stream *stream;
-    struct adit_mslice data; /* borrowed from what was fed */
+    struct adit_yamux_stream *stream; /* NULL for RTT and GOAWAY */
+    struct adit_mslice data;          /* borrowed from what was fed */
     uint32_t code;
 };
 
+/*
+ * Answers owed to what no stream object stands for: pongs, and resets of
+ * streams that were refused.  While this many wait for _out, no further
+ * frame is taken, so a peer that only asks cannot make us hold more.
+ */
+#define ADIT_YAMUX_MAX_OWED 4
+
+struct adit_yamux_owed {
+    uint32_t id;    /* 0: a pong */
+    uint32_t value; /* to echo, or the reset's code */
+};
+
+/* Ordered to be small: every idle peer has one. */
 struct adit_yamux {
     struct adit_mem *mem;
-    struct adit_yamux_config cfg;
     struct adit_yamux_stream **table; /* NULL while there are no streams */
-    uint32_t n_buckets, n_streams;
-    uint32_t next_id;    /* of the next stream we open */
-    uint32_t last_id;    /* highest the peer has opened */
-    struct adit_list dirty; /* streams with control frames to send */
-    /* Incoming frame. */
-    uint8_t hdr[ADIT_YAMUX_HEADER_BYTES];
-    uint8_t hdr_have;
-    uint8_t events;      /* bits: what _next still has to say */
-    uint16_t flags;      /* the machine's own */
-    uint32_t body_left;
-    struct adit_yamux_stream *cur; /* of the body; NULL: unknown, drop it */
-    struct adit_mslice data;
-    uint32_t code;
-    /* Ping. */
-    uint32_t pong_value; /* to echo, when flagged */
-    uint32_t ping_value; /* ours in flight, when flagged */
+    struct adit_yamux_stream *cur;    /* of the last frame; NULL: unknown */
+    struct adit_list dirty;           /* streams with control frames to send */
+    struct adit_mslice data;          /* of a DATA event */
     struct adit_instant ping_at, heard_at;
-    int64_t rtt_us;      /* least of the recent ones; 0: not measured */
-    adit_err err;
     const char *why;
-    uint64_t why_value;
+    uint32_t why_value;
+    uint32_t n_buckets, n_streams;
+    uint32_t max_streams, window_max_bytes;
+    uint32_t keepalive_ms, pong_ms;
+    uint32_t next_id;     /* of the next stream we open */
+    uint32_t body_left;   /* of the incoming frame */
+    uint32_t code;        /* of a RESET, RTT or GOAWAY event */
+    uint32_t goaway_code; /* ours */
+    uint32_t ping_value;  /* of the last ping we sent */
+    uint32_t rtt_us;      /* falls at once, rises slowly; 0: not measured */
+    adit_err err;
+    struct adit_yamux_owed owed[ADIT_YAMUX_MAX_OWED];
+    uint8_t n_owed;
+    uint8_t hdr_have;
+    uint8_t events; /* bits: what _next still has to say */
+    uint8_t flags;  /* the machine's own */
+    uint8_t hdr[ADIT_YAMUX_HEADER_BYTES]; /* of a frame cut in its header */
 };
 
 /* No I/O, no allocation; zero-safe to fini. */
@@ -132,9 +146,10 @@ void adit_yamux_fini(struct adit_yamux *y);
  * Take some of `in`: at most one frame, or one piece of a body.  Drain _next
  * before feeding again: a DATA event borrows from `in`.
  *
- *   ADIT_OK      *used were taken (all, or up to what made an event)
+ *   ADIT_OK      *used were taken; 0 of more than 0: call _out, then again
  *   ADIT_EPROTO  the session is broken; send what _out has (GoAway), close
- *   ADIT_ENOMEM  a stream could not be made; it was reset, go on
+ *   ADIT_ENOMEM  a stream could not be made; it will be reset; as for
+ *                ADIT_OK, go on behind *used
  */
 ADIT_MUST_USE adit_err adit_yamux_feed(struct adit_yamux *y,
                                        struct adit_mslice in,
@@ -161,7 +176,10 @@ ADIT_MUST_USE adit_err adit_yamux_open(struct adit_yamux *y,
 uint32_t adit_yamux_send(struct adit_yamux *y, struct adit_yamux_stream *s,
                          size_t want, uint8_t hdr[static 12]);
 
-/* `n` bytes of DATA left us; the peer may be granted as many again. */
+/*
+ * `n` bytes of DATA left us; the peer may be granted as many again.  Never
+ * more in all than came as DATA; fine on a dead stream.
+ */
 void adit_yamux_consumed(struct adit_yamux *y, struct adit_yamux_stream *s,
                          size_t n, struct adit_instant now);
 
@@ -181,10 +199,13 @@ void adit_yamux_release(struct adit_yamux *y, struct adit_yamux_stream *s);
 /* May this stream still be sent on? */
 bool adit_yamux_is_writable(const struct adit_yamux_stream *s);
 
-/* Tell the peer that we leave; streams live on. */
+/*
+ * Tell the peer that we leave, once; streams live on, new ones are reset.
+ * go and rust end the session when they read it.
+ */
 void adit_yamux_goaway(struct adit_yamux *y, uint32_t code);
 
-/* Measure the round trip; the answer comes as RTT. */
+/* Measure the round trip; the answer comes as RTT.  One at a time. */
 void adit_yamux_ping(struct adit_yamux *y, struct adit_instant now);
 
 /*
@@ -198,7 +219,10 @@ bool adit_yamux_has_out(const struct adit_yamux *y);
 /* When _tick must be called; ADIT_NEVER: no need. */
 struct adit_instant adit_yamux_due(const struct adit_yamux *y);
 
-/* ADIT_ETIMEDOUT: a ping was not answered in time; close. */
+/*
+ * ADIT_ETIMEDOUT: nothing was heard in time after a ping; close.  A session
+ * that failed before says how.
+ */
 ADIT_MUST_USE adit_err adit_yamux_tick(struct adit_yamux *y,
                                        struct adit_instant now);
 
