@@ -2,3 +2,6 @@
 # One cmocka program per module.  A new tests/unit/codec/x.c is one line here:
 # check_PROGRAMS += %D%/codec/x
 check_PROGRAMS += %D%/build
+check_PROGRAMS += %D%/wire/cipher %D%/wire/lpm %D%/wire/mss %D%/wire/ping
+check_PROGRAMS += %D%/wire/xx
+EXTRA_DIST += %D%/wire/common.h tests/vectors/noise-xx.txt
