@@ -5,3 +5,5 @@ check_PROGRAMS += %D%/build
 check_PROGRAMS += %D%/wire/cipher %D%/wire/lpm %D%/wire/mss %D%/wire/ping
 check_PROGRAMS += %D%/wire/xx
 EXTRA_DIST += %D%/wire/common.h tests/vectors/noise-xx.txt
+check_PROGRAMS += %D%/loop/worker
+tests_unit_loop_worker_SOURCES = %D%/loop/worker.c %D%/loop/rig.h
