@@ -16,6 +16,8 @@ AM_TESTS_ENVIRONMENT = \
 	NM='$(NM)'; export NM; \
 	CC='$(CC)'; export CC; \
 	CLANG_FORMAT='$(CLANG_FORMAT)'; export CLANG_FORMAT; \
+	headers_CPPFLAGS='-D_GNU_SOURCE -I$(abs_top_srcdir)/src -I$(abs_top_srcdir)/src/include -I$(abs_top_builddir) -I$(abs_top_srcdir)'; \
+	export headers_CPPFLAGS; \
 	fuzz_targets='$(fuzz_targets)'; export fuzz_targets;
 
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
