@@ -26,7 +26,7 @@ strip_peer(struct adit_slice addr)
 static size_t
 field_bytes(size_t n)
 {
-    return 1 + (n < 0x80 ? 1 : n < 0x4000 ? 2 : 3) + n;
+    return (n < 0x80 ? 2u : n < 0x4000 ? 3u : 4u) + n;
 }
 
 /* Charge a field to what is left; false: it does not fit. */
