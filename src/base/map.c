@@ -11,8 +11,10 @@ adit_map_init(struct adit_map *m, struct adit_mem *mem,
 {
     *m = (struct adit_map){ .mem = mem, .cap = FIRST_CAP };
     m->v = adit_mem_alloc(mem, m->cap * sizeof(*m->v));
-    if (m->v == NULL)
+    if (m->v == NULL) {
+        *m = (struct adit_map){ 0 }; /* a walk over it finds nothing */
         return ADIT_ENOMEM;
+    }
     adit_rng_fill(rng, m->seed, sizeof(m->seed));
     return ADIT_OK;
 }
