@@ -3,7 +3,7 @@
 # check_PROGRAMS += %D%/codec/x
 check_PROGRAMS += %D%/build
 check_PROGRAMS += %D%/wire/cipher %D%/wire/lpm %D%/wire/mss %D%/wire/ping
-check_PROGRAMS += %D%/wire/xx
+check_PROGRAMS += %D%/wire/noise %D%/wire/xx
 EXTRA_DIST += %D%/wire/common.h tests/vectors/noise-xx.txt
 check_PROGRAMS += %D%/loop/worker
 tests_unit_loop_worker_SOURCES = %D%/loop/worker.c %D%/loop/rig.h
