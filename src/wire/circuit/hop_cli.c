@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "wire/circuit/hop_cli.h"
 
+#include "codec/record.h"
+
 enum { IDLE, READ, OVER, FAILED };
 
 /* What was asked for. */
@@ -65,21 +67,24 @@ adit_hop_cli_connect(struct adit_hop_cli *m, const struct adit_peerid *dst)
 
     if (m->state != IDLE)
         return ADIT_ESTATE;
+    if (adit_peerid_is_none(dst))
+        return ADIT_EINVAL;
     ask(m, CONNECT, &msg);
     return ADIT_OK;
 }
 
 /*
- * Ours to check as go does (client/reservation.go, 2026-07): signed under
- * the voucher's domain, by the relay it names, for us.  The relay it names
- * need not be the one we talk to, and its expiration is not looked at.
+ * As go checks it (client/reservation.go, 2026-07): signed under the domain
+ * of vouchers by the relay that it names, for us.  That relay need not be the
+ * one we talk to, and the voucher's own expiration is not looked at.
  */
 static bool
 is_voucher_good(const struct adit_hop_cli *m, struct adit_slice voucher)
 {
-    (void)m;
-    (void)voucher;
-    return true;
+    struct adit_voucher v;
+
+    return adit_voucher_dec(voucher, &v) == ADIT_OK &&
+           adit_peerid_eq(&v.peer, &m->self);
 }
 
 /* Keep the voucher and the addresses; the arena is about to go. */

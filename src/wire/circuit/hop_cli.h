@@ -70,7 +70,10 @@ void adit_hop_cli_init(struct adit_hop_cli *m, struct adit_mem *mem,
 /* Fine on a zeroed one. */
 void adit_hop_cli_fini(struct adit_hop_cli *m);
 
-/* Ask, once: for a reservation, or for a circuit.  ADIT_ESTATE: twice. */
+/*
+ * Ask, once: for a reservation, or for a circuit.  ADIT_ESTATE: twice;
+ * ADIT_EINVAL: `dst` is nobody.
+ */
 ADIT_MUST_USE adit_err adit_hop_cli_reserve(struct adit_hop_cli *m);
 ADIT_MUST_USE adit_err adit_hop_cli_connect(struct adit_hop_cli *m,
                                             const struct adit_peerid *dst);

@@ -3,6 +3,7 @@
 
 #include "codec/key.h"
 #include "codec/maddr.h"
+#include "codec/record.h"
 
 /* Without a trailing /p2p, which js has and rust over a circuit has alone. */
 static struct adit_slice
@@ -26,7 +27,7 @@ strip_peer(struct adit_slice addr)
 static size_t
 field_bytes(size_t n)
 {
-    return (n < 0x80 ? 2u : n < 0x4000 ? 3u : 4u) + n;
+    return n + (n < 0x80 ? 2U : n < 0x4000 ? 3U : 4U);
 }
 
 /* Charge a field to what is left; false: it does not fit. */
@@ -217,15 +218,26 @@ keep_text(struct adit_identify *m, struct adit_slice s,
 }
 
 /*
- * A signed peer record.  The last one counts; one that is not the peer's is
- * as if it were not there.
+ * A signed peer record.  The last good one counts; one that the peer has not
+ * signed for itself is as if it were not there.
  */
 static adit_err
 keep_record(struct adit_identify *m, struct adit_slice envelope)
 {
-    (void)m;
-    (void)envelope;
-    return ADIT_OK;
+    struct adit_pb_arena arena;
+    struct adit_record r;
+
+    if (adit_record_dec(&arena, envelope, &r) != ADIT_OK ||
+        !adit_peerid_eq(&r.peer, &m->peer)) {
+        m->record_is_wrong = true;
+        return ADIT_OK;
+    }
+    m->record_is_good = true;
+    m->record_seq = r.seq;
+    m->n_record_addrs = 0;
+    return keep_list(m, r.addrs, r.n_addrs, ADIT_MADDR_MAX_BYTES,
+                     m->record_addrs, ADIT_IDENTIFY_MAX_ADDRS,
+                     &m->n_record_addrs);
 }
 
 /* A whole message: lists grow, single values replace. */
