@@ -7,3 +7,6 @@ check_PROGRAMS += %D%/wire/noise %D%/wire/xx
 EXTRA_DIST += %D%/wire/common.h tests/vectors/noise-xx.txt
 check_PROGRAMS += %D%/loop/worker
 tests_unit_loop_worker_SOURCES = %D%/loop/worker.c %D%/loop/rig.h
+check_PROGRAMS += %D%/wire/circuit/hop_cli %D%/wire/circuit/hop_srv
+check_PROGRAMS += %D%/wire/circuit/stop_cli %D%/wire/circuit/stop_srv
+EXTRA_DIST += %D%/wire/circuit/messages.h
