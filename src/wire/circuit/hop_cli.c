@@ -47,8 +47,7 @@ ask(struct adit_hop_cli *m, uint8_t kind, const struct adit_pb_hop *msg)
 adit_err
 adit_hop_cli_reserve(struct adit_hop_cli *m)
 {
-    struct adit_pb_hop msg = { .has_type = true,
-                               .type = ADIT_PB_HOP_RESERVE };
+    struct adit_pb_hop msg = { .has_type = true, .type = ADIT_PB_HOP_RESERVE };
 
     if (m->state != IDLE)
         return ADIT_ESTATE;

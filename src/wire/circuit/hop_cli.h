@@ -46,8 +46,8 @@ struct adit_hop_cli {
     struct adit_circuit_io io;
     struct adit_peerid self;
     uint8_t state;
-    uint8_t kind;  /* what was asked for */
-    bool event; /* one waits in _next */
+    uint8_t kind; /* what was asked for */
+    bool event;   /* one waits in _next */
     adit_err err;
     const char *why;
     uint32_t status;

@@ -2,10 +2,10 @@
 #include "wire/circuit/hop_srv.h"
 
 enum {
-    READ,        /* the request is coming */
+    READ, /* the request is coming */
     ASKED_RESERVE,
     ASKED_CONNECT,
-    ANSWERED,    /* ours is leaving, or has left */
+    ANSWERED, /* ours is leaving, or has left */
     FAILED,
 };
 
@@ -151,8 +151,7 @@ adit_hop_srv_next(struct adit_hop_srv *m, struct adit_hop_srv_event *ev)
     if (m->events & EV_LEFT) {
         m->events &= (uint8_t)~EV_LEFT;
         *ev = (struct adit_hop_srv_event){
-            .type = m->ok_to_connect ? ADIT_HOP_SRV_RELAY
-                                     : ADIT_HOP_SRV_DONE,
+            .type = m->ok_to_connect ? ADIT_HOP_SRV_RELAY : ADIT_HOP_SRV_DONE,
         };
         return ADIT_OK;
     }

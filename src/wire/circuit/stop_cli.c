@@ -56,8 +56,7 @@ answer(struct adit_stop_cli *m, struct adit_slice bytes)
 }
 
 adit_err
-adit_stop_cli_feed(struct adit_stop_cli *m, struct adit_slice in,
-                   size_t *used)
+adit_stop_cli_feed(struct adit_stop_cli *m, struct adit_slice in, size_t *used)
 {
     struct adit_slice msg;
     size_t n = 0;

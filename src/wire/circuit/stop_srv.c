@@ -2,7 +2,7 @@
 #include "wire/circuit/stop_srv.h"
 
 enum {
-    READ,     /* CONNECT is coming */
+    READ, /* CONNECT is coming */
     ASKED,
     ANSWERED, /* ours is leaving, or has left */
     FAILED,
@@ -84,8 +84,7 @@ request(struct adit_stop_srv *m, struct adit_slice bytes)
 }
 
 adit_err
-adit_stop_srv_feed(struct adit_stop_srv *m, struct adit_slice in,
-                   size_t *used)
+adit_stop_srv_feed(struct adit_stop_srv *m, struct adit_slice in, size_t *used)
 {
     struct adit_slice msg;
     size_t n = 0;

@@ -83,9 +83,8 @@ adit_identify_enc(const struct adit_identify_info *info,
            charge(&left, msg.observed_addr.n);
     adit_assert(fits); /* by the caps above, some 700 bytes */
     left -= for_protocols;
-    msg.n_protocols = choose(info->protocols, info->n_protocols,
-                             msg.protocols, ADIT_PB_MAX_PROTOCOLS,
-                             &for_protocols);
+    msg.n_protocols = choose(info->protocols, info->n_protocols, msg.protocols,
+                             ADIT_PB_MAX_PROTOCOLS, &for_protocols);
     left += for_protocols;
     msg.n_listen_addrs = choose(info->addrs, info->n_addrs, msg.listen_addrs,
                                 ADIT_PB_MAX_ADDRS, &left);
@@ -273,16 +272,15 @@ merge(struct adit_identify *m, struct adit_slice bytes)
                   ADIT_IDENTIFY_MAX_PROTOCOLS, &m->n_protocols);
     if (e == ADIT_OK)
         e = keep_list(m, msg.listen_addrs, msg.n_listen_addrs,
-                      ADIT_MADDR_MAX_BYTES, m->addrs,
-                      ADIT_IDENTIFY_MAX_ADDRS, &m->n_addrs);
+                      ADIT_MADDR_MAX_BYTES, m->addrs, ADIT_IDENTIFY_MAX_ADDRS,
+                      &m->n_addrs);
     if (e == ADIT_OK && msg.signed_peer_record.n > 0)
         e = keep_record(m, msg.signed_peer_record);
     return e;
 }
 
 adit_err
-adit_identify_feed(struct adit_identify *m, struct adit_slice in,
-                   size_t *used)
+adit_identify_feed(struct adit_identify *m, struct adit_slice in, size_t *used)
 {
     struct adit_slice left = in;
     struct adit_slice msg;

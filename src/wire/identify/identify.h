@@ -40,13 +40,13 @@
 struct adit_identify_info {
     struct adit_slice pubkey_msg;
     struct adit_slice agent;
-    struct adit_slice observed;       /* the peer's address as we see it;
-                                         a trailing /p2p is taken off */
+    /* The peer's address as we see it; a trailing /p2p is taken off. */
+    struct adit_slice observed;
     const struct adit_slice *protocols; /* the dearest first */
     size_t n_protocols;
-    const struct adit_slice *addrs;     /* binary, the dearest first */
+    const struct adit_slice *addrs; /* binary, the dearest first */
     size_t n_addrs;
-    struct adit_slice record; /* signed peer record, an envelope; n = 0: none */
+    struct adit_slice record; /* an envelope; n = 0: none */
 };
 
 /*

@@ -36,8 +36,7 @@ struct adit_lpm {
  * `mem` is borrowed for its life; max_bytes (1..ADIT_LPM_MAX_BYTES) caps a
  * message without its prefix.
  */
-void adit_lpm_init(struct adit_lpm *l, struct adit_mem *mem,
-                   size_t max_bytes);
+void adit_lpm_init(struct adit_lpm *l, struct adit_mem *mem, size_t max_bytes);
 
 /* Fine on a zeroed one. */
 void adit_lpm_fini(struct adit_lpm *l);

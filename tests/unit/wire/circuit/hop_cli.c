@@ -15,8 +15,8 @@ static const struct {
     enum adit_hop_cli_event_type want;
     uint32_t status;
 } answers[] = {
-    { "connected", ASK_CONNECT, BYTES(HOP_OK), ADIT_OK,
-      ADIT_HOP_CLI_CONNECTED, 100 },
+    { "connected", ASK_CONNECT, BYTES(HOP_OK), ADIT_OK, ADIT_HOP_CLI_CONNECTED,
+      100 },
     { "connected, with a limit", ASK_CONNECT,
       BYTES(0x0c, 0x08, 0x02, HOP_LIMIT, 0x28, 0x64), ADIT_OK,
       ADIT_HOP_CLI_CONNECTED, 100 },
@@ -39,30 +39,23 @@ static const struct {
       BYTES(0x0d, 0x08, 0x02, 0x1a, 0x07, 0x08, 0x05, 0x1a, 0x03, 'v', 'o',
             'u', 0x28, 0x64),
       ADIT_EAUTH, 0, 0 },
-    { "refused 200", ASK_RESERVE,
-      BYTES(0x05, 0x08, 0x02, 0x28, 0xc8, 0x01), ADIT_OK,
-      ADIT_HOP_CLI_REFUSED, 200 },
-    { "refused 201", ASK_RESERVE,
-      BYTES(0x05, 0x08, 0x02, 0x28, 0xc9, 0x01), ADIT_OK,
-      ADIT_HOP_CLI_REFUSED, 201 },
-    { "refused 202", ASK_CONNECT,
-      BYTES(0x05, 0x08, 0x02, 0x28, 0xca, 0x01), ADIT_OK,
-      ADIT_HOP_CLI_REFUSED, 202 },
-    { "refused 203", ASK_CONNECT,
-      BYTES(0x05, 0x08, 0x02, 0x28, 0xcb, 0x01), ADIT_OK,
-      ADIT_HOP_CLI_REFUSED, 203 },
-    { "refused 204", ASK_CONNECT,
-      BYTES(0x05, 0x08, 0x02, 0x28, 0xcc, 0x01), ADIT_OK,
-      ADIT_HOP_CLI_REFUSED, 204 },
-    { "refused 400", ASK_CONNECT,
-      BYTES(0x05, 0x08, 0x02, 0x28, 0x90, 0x03), ADIT_OK,
-      ADIT_HOP_CLI_REFUSED, 400 },
-    { "refused 401", ASK_CONNECT,
-      BYTES(0x05, 0x08, 0x02, 0x28, 0x91, 0x03), ADIT_OK,
-      ADIT_HOP_CLI_REFUSED, 401 },
+    { "refused 200", ASK_RESERVE, BYTES(0x05, 0x08, 0x02, 0x28, 0xc8, 0x01),
+      ADIT_OK, ADIT_HOP_CLI_REFUSED, 200 },
+    { "refused 201", ASK_RESERVE, BYTES(0x05, 0x08, 0x02, 0x28, 0xc9, 0x01),
+      ADIT_OK, ADIT_HOP_CLI_REFUSED, 201 },
+    { "refused 202", ASK_CONNECT, BYTES(0x05, 0x08, 0x02, 0x28, 0xca, 0x01),
+      ADIT_OK, ADIT_HOP_CLI_REFUSED, 202 },
+    { "refused 203", ASK_CONNECT, BYTES(0x05, 0x08, 0x02, 0x28, 0xcb, 0x01),
+      ADIT_OK, ADIT_HOP_CLI_REFUSED, 203 },
+    { "refused 204", ASK_CONNECT, BYTES(0x05, 0x08, 0x02, 0x28, 0xcc, 0x01),
+      ADIT_OK, ADIT_HOP_CLI_REFUSED, 204 },
+    { "refused 400", ASK_CONNECT, BYTES(0x05, 0x08, 0x02, 0x28, 0x90, 0x03),
+      ADIT_OK, ADIT_HOP_CLI_REFUSED, 400 },
+    { "refused 401", ASK_CONNECT, BYTES(0x05, 0x08, 0x02, 0x28, 0x91, 0x03),
+      ADIT_OK, ADIT_HOP_CLI_REFUSED, 401 },
     { "a status of next year", ASK_CONNECT,
-      BYTES(0x05, 0x08, 0x02, 0x28, 0xf4, 0x03), ADIT_OK,
-      ADIT_HOP_CLI_REFUSED, 500 },
+      BYTES(0x05, 0x08, 0x02, 0x28, 0xf4, 0x03), ADIT_OK, ADIT_HOP_CLI_REFUSED,
+      500 },
     { "no status is not OK", ASK_CONNECT, BYTES(0x02, 0x08, 0x02), ADIT_OK,
       ADIT_HOP_CLI_REFUSED, 0 },
     { "a refusal with a reservation is a refusal", ASK_RESERVE,
@@ -99,8 +92,7 @@ feed(struct adit_hop_cli *m, const uint8_t *p, size_t n, size_t step,
     while (*taken < n) {
         size_t take = ADIT_MIN(step, n - *taken);
         size_t used = SIZE_MAX;
-        adit_err e = adit_hop_cli_feed(m, adit_slice(p + *taken, take),
-                                       &used);
+        adit_err e = adit_hop_cli_feed(m, adit_slice(p + *taken, take), &used);
 
         if (e != ADIT_OK) {
             assert_int_equal(used, SIZE_MAX);
@@ -284,7 +276,10 @@ test_many_addrs(void **state)
 
     memcpy(in, "\xb5\x02\x08\x02\x1a\xae\x02\x08\x05", 9);
     for (at = 9; at < 9 + 300; at += 3)
-        memcpy(in + at, "\x12\x01" "a", 3);
+        memcpy(in + at,
+               "\x12\x01"
+               "a",
+               3);
     memcpy(in + at, "\x28\x64", 2);
     start(&m, *state, ASK_RESERVE);
     assert_int_equal(feed(&m, in, sizeof(in), sizeof(in), &taken), ADIT_OK);
@@ -346,9 +341,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_asks),     TEST(test_answers),   TEST(test_truncated),
-        TEST(test_silence),  TEST(test_reserved),  TEST(test_many_addrs),
-        TEST(test_limits),   TEST(test_no_memory),
+        TEST(test_asks),    TEST(test_answers),   TEST(test_truncated),
+        TEST(test_silence), TEST(test_reserved),  TEST(test_many_addrs),
+        TEST(test_limits),  TEST(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,8 +16,7 @@ static const struct {
       BYTES(0x2c, 0x08, 0x00, 0x12, 0x28, 0x0a, 0x26, PEER),
       ADIT_HOP_SRV_ASK_RESERVE, 0 },
     { "reserve with a field of next year",
-      BYTES(0x05, 0x08, 0x00, 0x7a, 0x01, 0xff), ADIT_HOP_SRV_ASK_RESERVE,
-      0 },
+      BYTES(0x05, 0x08, 0x00, 0x7a, 0x01, 0xff), ADIT_HOP_SRV_ASK_RESERVE, 0 },
     { "connect", BYTES(HOP_CONNECT), ADIT_HOP_SRV_ASK_CONNECT, 0 },
     { "connect, the type last",
       BYTES(0x2c, 0x12, 0x28, 0x0a, 0x26, PEER, 0x08, 0x01),
@@ -25,26 +24,26 @@ static const struct {
     { "nothing at all", BYTES(0x00), ADIT_HOP_SRV_REFUSED, 400 },
     { "no type", BYTES(0x2a, 0x12, 0x28, 0x0a, 0x26, PEER),
       ADIT_HOP_SRV_REFUSED, 400 },
-    { "a status is for the relay to say", BYTES(HOP_OK),
-      ADIT_HOP_SRV_REFUSED, 401 },
+    { "a status is for the relay to say", BYTES(HOP_OK), ADIT_HOP_SRV_REFUSED,
+      401 },
     { "a type that nobody knows", BYTES(0x02, 0x08, 0x07),
       ADIT_HOP_SRV_REFUSED, 401 },
     { "connect to nobody", BYTES(0x02, 0x08, 0x01), ADIT_HOP_SRV_REFUSED,
       400 },
-    { "connect to an empty id", BYTES(0x06, 0x08, 0x01, 0x12, 0x02, 0x0a,
-                                      0x00),
-      ADIT_HOP_SRV_REFUSED, 400 },
+    { "connect to an empty id",
+      BYTES(0x06, 0x08, 0x01, 0x12, 0x02, 0x0a, 0x00), ADIT_HOP_SRV_REFUSED,
+      400 },
     { "connect to what is no peer id",
       BYTES(0x08, 0x08, 0x01, 0x12, 0x04, 0x0a, 0x02, 0xde, 0xad),
       ADIT_HOP_SRV_REFUSED, 400 },
-    { "a field cut short", BYTES(0x03, 0x08, 0x01, 0x12),
-      ADIT_HOP_SRV_REFUSED, 400 },
+    { "a field cut short", BYTES(0x03, 0x08, 0x01, 0x12), ADIT_HOP_SRV_REFUSED,
+      400 },
     { "not protobuf", BYTES(0x04, 0xff, 0xff, 0xff, 0xff),
       ADIT_HOP_SRV_REFUSED, 400 },
     { "one byte above the cap: refused before it comes", BYTES(0x81, 0x20),
       ADIT_HOP_SRV_REFUSED, 400 },
-    { "a length of three bytes", BYTES(0x80, 0x80, 0x01),
-      ADIT_HOP_SRV_REFUSED, 400 },
+    { "a length of three bytes", BYTES(0x80, 0x80, 0x01), ADIT_HOP_SRV_REFUSED,
+      400 },
     { "a length not in its shortest form", BYTES(0x82, 0x00),
       ADIT_HOP_SRV_REFUSED, 400 },
 };
@@ -59,8 +58,7 @@ feed(struct adit_hop_srv *m, const uint8_t *p, size_t n, size_t step)
         size_t take = ADIT_MIN(step, n - at);
         size_t used = SIZE_MAX;
 
-        assert_int_equal(adit_hop_srv_feed(m, adit_slice(p + at, take),
-                                           &used),
+        assert_int_equal(adit_hop_srv_feed(m, adit_slice(p + at, take), &used),
                          ADIT_OK);
         assert_true(used <= take);
         at += used;
@@ -134,7 +132,10 @@ test_requests(void **state)
         for (size_t step = 1; step <= n + 7; step++) {
             struct adit_hop_srv m;
             struct adit_hop_srv_event ev;
-            const uint8_t no[] = { 0x05, 0x08, 0x02, 0x28,
+            const uint8_t no[] = { 0x05,
+                                   0x08,
+                                   0x02,
+                                   0x28,
                                    requests[i].status == 400 ? 0x90 : 0x91,
                                    0x03 };
             size_t used;
@@ -177,8 +178,7 @@ test_truncated(void **state)
             assert_no_event(&m);
             assert_out(&m, NULL, 0);
             assert_int_equal(adit_hop_srv_eof(&m), ADIT_EPROTO);
-            assert_int_equal(adit_hop_srv_feed(&m, adit_slice("x", 1),
-                                               &used),
+            assert_int_equal(adit_hop_srv_feed(&m, adit_slice("x", 1), &used),
                              ADIT_EPROTO);
             assert_int_equal(used, 7);
             adit_hop_srv_fini(&m);
@@ -210,15 +210,13 @@ static void
 test_longest(void **state)
 {
     struct adit_mem *mem = *state;
-    static uint8_t in[2 + 4096] = { 0x80, 0x20, 0x08, 0x00,
-                                    0x7a, 0xfb, 0x1f };
+    static uint8_t in[2 + 4096] = { 0x80, 0x20, 0x08, 0x00, 0x7a, 0xfb, 0x1f };
     struct adit_hop_srv m;
 
     adit_hop_srv_init(&m, mem);
     assert_int_equal(feed(&m, in, 10, 10), 10);
     assert_true(mem->used_bytes > 0 && mem->used_bytes <= 256);
-    assert_int_equal(feed(&m, in + 10, sizeof(in) - 10, 100),
-                     sizeof(in) - 10);
+    assert_int_equal(feed(&m, in + 10, sizeof(in) - 10, 100), sizeof(in) - 10);
     assert_event(&m, ADIT_HOP_SRV_ASK_RESERVE);
     assert_int_equal(mem->used_bytes, 0); /* while the verdict is out */
     adit_hop_srv_fini(&m);
@@ -344,16 +342,15 @@ static const struct {
     size_t n;
 } limits[] = {
     { { false, 0, 0 }, BYTES(HOP_OK) },
-    { { true, 120, 131072 },
-      BYTES(0x0c, 0x08, 0x02, HOP_LIMIT, 0x28, 0x64) },
+    { { true, 120, 131072 }, BYTES(0x0c, 0x08, 0x02, HOP_LIMIT, 0x28, 0x64) },
     /* Present though both are zero: go calls it limited. */
     { { true, 0, 0 },
       BYTES(0x0a, 0x08, 0x02, 0x22, 0x04, 0x08, 0x00, 0x10, 0x00, 0x28,
             0x64) },
     { { true, UINT32_MAX, UINT64_MAX },
-      BYTES(0x17, 0x08, 0x02, 0x22, 0x11, 0x08, 0xff, 0xff, 0xff, 0xff,
-            0x0f, 0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-            0xff, 0x01, 0x28, 0x64) },
+      BYTES(0x17, 0x08, 0x02, 0x22, 0x11, 0x08, 0xff, 0xff, 0xff, 0xff, 0x0f,
+            0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01,
+            0x28, 0x64) },
 };
 
 static void
@@ -394,8 +391,9 @@ test_refuse(void **state)
     const uint8_t connect[] = { HOP_CONNECT };
 
     for (size_t i = 0; i < 2 * ADIT_NITEMS(cases); i++) {
-        const uint8_t want[] = { 0x05, 0x08, 0x02, 0x28, cases[i / 2].lo,
-                                 cases[i / 2].hi };
+        const uint8_t want[] = {
+            0x05, 0x08, 0x02, 0x28, cases[i / 2].lo, cases[i / 2].hi
+        };
         bool is_connect = i % 2 == 0;
         struct adit_hop_srv m;
 

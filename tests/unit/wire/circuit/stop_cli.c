@@ -49,8 +49,8 @@ feed(struct adit_stop_cli *m, const uint8_t *p, size_t n, size_t step,
     while (*taken < n) {
         size_t take = ADIT_MIN(step, n - *taken);
         size_t used = SIZE_MAX;
-        adit_err e = adit_stop_cli_feed(m, adit_slice(p + *taken, take),
-                                        &used);
+        adit_err e =
+            adit_stop_cli_feed(m, adit_slice(p + *taken, take), &used);
 
         if (e != ADIT_OK) {
             assert_int_equal(used, SIZE_MAX);
@@ -68,7 +68,7 @@ static void
 test_connect(void **state)
 {
     static const uint8_t bare[] = { STOP_CONNECT };
-    static const uint8_t limited[] = { 0x34, 0x08, 0x00, 0x12, 0x28,
+    static const uint8_t limited[] = { 0x34, 0x08, 0x00, 0x12,      0x28,
                                        0x0a, 0x26, PEER, STOP_LIMIT };
     const struct adit_circuit_limit limit = { true, 120, 131072 };
     struct adit_peerid src = peer();
@@ -95,9 +95,9 @@ test_connect(void **state)
 
     /* The longest there is. */
     src.n = ADIT_PEERID_MAX_BYTES;
-    adit_stop_cli_init(&m, *state, &src,
-                       &(struct adit_circuit_limit){ true, UINT32_MAX,
-                                                     UINT64_MAX });
+    adit_stop_cli_init(
+        &m, *state, &src,
+        &(struct adit_circuit_limit){ true, UINT32_MAX, UINT64_MAX });
     assert_int_equal(adit_stop_cli_out(&m).n, 1 + 2 + 48 + 2 + 17);
     adit_stop_cli_fini(&m);
     adit_stop_cli_fini(&m); /* of a zeroed one */

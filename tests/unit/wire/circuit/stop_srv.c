@@ -15,32 +15,60 @@ static const struct {
     { "connect", BYTES(STOP_CONNECT), ADIT_STOP_SRV_INCOMING, 0, { 0 } },
     { "connect with a limit",
       BYTES(0x34, 0x08, 0x00, 0x12, 0x28, 0x0a, 0x26, PEER, STOP_LIMIT),
-      ADIT_STOP_SRV_INCOMING, 0, { true, 120, 131072 } },
+      ADIT_STOP_SRV_INCOMING,
+      0,
+      { true, 120, 131072 } },
     { "a limit that says nothing still is one",
       BYTES(0x2e, 0x08, 0x00, 0x12, 0x28, 0x0a, 0x26, PEER, 0x1a, 0x00),
-      ADIT_STOP_SRV_INCOMING, 0, { true, 0, 0 } },
+      ADIT_STOP_SRV_INCOMING,
+      0,
+      { true, 0, 0 } },
     { "a field of next year",
-      BYTES(0x2f, 0x08, 0x00, 0x12, 0x28, 0x0a, 0x26, PEER, 0x7a, 0x01,
-            0xff),
-      ADIT_STOP_SRV_INCOMING, 0, { 0 } },
+      BYTES(0x2f, 0x08, 0x00, 0x12, 0x28, 0x0a, 0x26, PEER, 0x7a, 0x01, 0xff),
+      ADIT_STOP_SRV_INCOMING,
+      0,
+      { 0 } },
     { "nothing at all", BYTES(0x00), ADIT_STOP_SRV_REFUSED, 400, { 0 } },
-    { "no type", BYTES(0x2a, 0x12, 0x28, 0x0a, 0x26, PEER),
-      ADIT_STOP_SRV_REFUSED, 400, { 0 } },
-    { "a status is for us to say", BYTES(STOP_OK), ADIT_STOP_SRV_REFUSED,
-      401, { 0 } },
-    { "a type that nobody knows", BYTES(0x02, 0x08, 0x07),
-      ADIT_STOP_SRV_REFUSED, 401, { 0 } },
-    { "from nobody", BYTES(0x02, 0x08, 0x00), ADIT_STOP_SRV_REFUSED, 400,
+    { "no type",
+      BYTES(0x2a, 0x12, 0x28, 0x0a, 0x26, PEER),
+      ADIT_STOP_SRV_REFUSED,
+      400,
+      { 0 } },
+    { "a status is for us to say",
+      BYTES(STOP_OK),
+      ADIT_STOP_SRV_REFUSED,
+      401,
+      { 0 } },
+    { "a type that nobody knows",
+      BYTES(0x02, 0x08, 0x07),
+      ADIT_STOP_SRV_REFUSED,
+      401,
+      { 0 } },
+    { "from nobody",
+      BYTES(0x02, 0x08, 0x00),
+      ADIT_STOP_SRV_REFUSED,
+      400,
       { 0 } },
     { "from what is no peer id",
       BYTES(0x08, 0x08, 0x00, 0x12, 0x04, 0x0a, 0x02, 0xde, 0xad),
-      ADIT_STOP_SRV_REFUSED, 400, { 0 } },
-    { "not protobuf", BYTES(0x04, 0xff, 0xff, 0xff, 0xff),
-      ADIT_STOP_SRV_REFUSED, 400, { 0 } },
-    { "one byte above the cap", BYTES(0x81, 0x20), ADIT_STOP_SRV_REFUSED,
-      400, { 0 } },
-    { "a length not in its shortest form", BYTES(0x82, 0x00),
-      ADIT_STOP_SRV_REFUSED, 400, { 0 } },
+      ADIT_STOP_SRV_REFUSED,
+      400,
+      { 0 } },
+    { "not protobuf",
+      BYTES(0x04, 0xff, 0xff, 0xff, 0xff),
+      ADIT_STOP_SRV_REFUSED,
+      400,
+      { 0 } },
+    { "one byte above the cap",
+      BYTES(0x81, 0x20),
+      ADIT_STOP_SRV_REFUSED,
+      400,
+      { 0 } },
+    { "a length not in its shortest form",
+      BYTES(0x82, 0x00),
+      ADIT_STOP_SRV_REFUSED,
+      400,
+      { 0 } },
 };
 
 /* Feed in pieces of `step`; returns how much was taken. */
@@ -53,9 +81,8 @@ feed(struct adit_stop_srv *m, const uint8_t *p, size_t n, size_t step)
         size_t take = ADIT_MIN(step, n - at);
         size_t used = SIZE_MAX;
 
-        assert_int_equal(adit_stop_srv_feed(m, adit_slice(p + at, take),
-                                            &used),
-                         ADIT_OK);
+        assert_int_equal(
+            adit_stop_srv_feed(m, adit_slice(p + at, take), &used), ADIT_OK);
         assert_true(used <= take);
         at += used;
         if (used < take)
@@ -97,7 +124,10 @@ test_requests(void **state)
         for (size_t step = 1; step <= n + 7; step++) {
             struct adit_stop_srv m;
             struct adit_stop_srv_event ev;
-            const uint8_t no[] = { 0x05, 0x08, 0x01, 0x20,
+            const uint8_t no[] = { 0x05,
+                                   0x08,
+                                   0x01,
+                                   0x20,
                                    requests[i].status == 400 ? 0x90 : 0x91,
                                    0x03 };
             size_t used;
@@ -143,8 +173,7 @@ test_truncated(void **state)
             assert_int_equal(adit_stop_srv_next(&m, &ev), ADIT_AGAIN);
             assert_int_equal(adit_stop_srv_out(&m).n, 0);
             assert_int_equal(adit_stop_srv_eof(&m), ADIT_EPROTO);
-            assert_int_equal(adit_stop_srv_feed(&m, adit_slice("x", 1),
-                                                &used),
+            assert_int_equal(adit_stop_srv_feed(&m, adit_slice("x", 1), &used),
                              ADIT_EPROTO);
             assert_int_equal(used, 7);
             adit_stop_srv_fini(&m);
@@ -181,8 +210,7 @@ test_accept(void **state)
 
     /* The verdict may come before the event was fetched: it is not told. */
     adit_stop_srv_init(&m, *state);
-    assert_int_equal(feed(&m, connect, sizeof(connect), 50),
-                     sizeof(connect));
+    assert_int_equal(feed(&m, connect, sizeof(connect), 50), sizeof(connect));
     assert_int_equal(adit_stop_srv_accept(&m), ADIT_OK);
     assert_int_equal(adit_stop_srv_accept(&m), ADIT_ESTATE);
     assert_int_equal(adit_stop_srv_refuse(&m, ADIT_CIRCUIT_NO_RESERVATION),
@@ -209,8 +237,8 @@ test_refuse(void **state)
     };
 
     for (size_t i = 0; i < ADIT_NITEMS(cases); i++) {
-        const uint8_t want[] = { 0x05, 0x08, 0x01, 0x20, cases[i].lo,
-                                 cases[i].hi };
+        const uint8_t want[] = { 0x05, 0x08,        0x01,
+                                 0x20, cases[i].lo, cases[i].hi };
         struct adit_stop_srv m;
         struct adit_stop_srv_event ev;
 
@@ -237,8 +265,7 @@ test_no_memory(void **state)
     adit_mem_init(&mem, NULL, SIZE_MAX);
     mem.fail_at = 1;
     adit_stop_srv_init(&m, &mem);
-    assert_int_equal(adit_stop_srv_feed(&m, adit_slice("\x02\x08", 2),
-                                        &used),
+    assert_int_equal(adit_stop_srv_feed(&m, adit_slice("\x02\x08", 2), &used),
                      ADIT_ENOMEM);
     assert_int_equal(used, 7);
     adit_stop_srv_fini(&m);
