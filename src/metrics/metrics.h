@@ -106,6 +106,8 @@ enum adit_metric_kind { ADIT_METRIC_COUNTER, ADIT_METRIC_GAUGE };
     X(CONNECT_REJ_MALFORMED, COUNTER,                                         \
       "libp2p_relaysvc_connection_rejections_total",                          \
       "reason=\"malformed message\"", "")                                     \
+    X(CONNECT_FAILED, COUNTER, "adit_circuits_failed_total", "",              \
+      "circuits that the destination did not take")                           \
     X(CIRCUIT_END_DATA, COUNTER, "adit_circuits_ended_total",                 \
       "why=\"data_limit\"", "why circuits ended")                             \
     X(CIRCUIT_END_TIME, COUNTER, "adit_circuits_ended_total",                 \

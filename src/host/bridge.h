@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * bridge: a circuit: what arrives on one stream leaves on the other.
+ *
+ * No buffer of its own.  What the destination does not take stays with the
+ * stream it came on, and its sender gets no further window.  The budget bites
+ * at the exact byte: the last one that fits is carried, then that way is
+ * half-closed; and at the exact time: both streams are reset.
+ * Thread: one worker.
+ */
+#ifndef ADIT_HOST_BRIDGE_H
+#define ADIT_HOST_BRIDGE_H
+
+#include "host/stream.h"
+#include "policy/budget.h"
+
+struct adit_bridge;
+struct adit_host;
+
+enum adit_bridge_why {
+    ADIT_BRIDGE_FIN,     /* both ways ended in order */
+    ADIT_BRIDGE_DATA,    /* both ways ended, at least one at its limit */
+    ADIT_BRIDGE_TIME,    /* its time was up */
+    ADIT_BRIDGE_RESET,   /* an end was reset, or its connection gone */
+    ADIT_BRIDGE_STALLED, /* the node's buffers were full, it waited longest */
+    ADIT_BRIDGE_CLOSED,  /* by us */
+};
+
+/* "fin", "data_limit"...; static. */
+const char *adit_bridge_why_name(enum adit_bridge_why why);
+
+struct adit_bridge_end {
+    enum adit_bridge_why why;
+    uint64_t n_bytes[2]; /* handed on; indexed by enum adit_dir */
+    int64_t lasted_us;
+};
+
+/*
+ * Couple `src` and `dst`, which become the bridge's; what already waits on
+ * them is carried first.  `on_end` is called once, from a later turn or this
+ * one's end; the bridge is freed after it.  ADIT_ENOMEM: both still the
+ * caller's.
+ */
+ADIT_MUST_USE adit_err adit_bridge_new(
+    struct adit_host *h, struct adit_stream *src, struct adit_stream *dst,
+    const struct adit_budget *budget,
+    void (*on_end)(void *ctx, const struct adit_bridge_end *end), void *ctx,
+    struct adit_bridge **out);
+
+/* End it by reset; on_end follows. */
+void adit_bridge_close(struct adit_bridge *b);
+
+/* The same, on_end within this call.  Not from inside a stream's call. */
+void adit_bridge_end_now(struct adit_bridge *b);
+
+/*
+ * Free at once what waits on the circuit that has stalled longest; it is
+ * reset at the end of the turn.  False: none is stalled.
+ */
+bool adit_bridge_relieve(struct adit_host *h);
+
+#endif
