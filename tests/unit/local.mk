@@ -11,3 +11,5 @@ check_PROGRAMS += %D%/wire/circuit/hop_cli %D%/wire/circuit/hop_srv
 check_PROGRAMS += %D%/wire/circuit/stop_cli %D%/wire/circuit/stop_srv
 EXTRA_DIST += %D%/wire/circuit/messages.h
 check_PROGRAMS += %D%/net/addr %D%/net/tcp
+check_PROGRAMS += %D%/wire/yamux
+tests_unit_wire_yamux_SOURCES = %D%/wire/yamux.c %D%/wire/yamux_scripts.h

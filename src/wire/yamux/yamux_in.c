@@ -155,7 +155,7 @@ on_stream(struct adit_yamux *y, enum frame_type type, unsigned flags,
             s = y->cur;
         }
         /* Late frames of a stream that we have reset are nobody's. */
-        if (s == NULL || (s->flags & S_DEAD)) {
+        if (e != ADIT_OK || s == NULL || (s->flags & S_DEAD)) {
             y->flags |= Y_DROP;
             return e;
         }
@@ -194,8 +194,10 @@ on_header(struct adit_yamux *y, const uint8_t h[static 12],
     if (h[0] != 0)
         return fail(y, "unknown version", h[0]);
     switch (h[1]) {
-    case FRAME_DATA: return on_stream(y, FRAME_DATA, flags, id, len);
-    case FRAME_WINDOW: return on_stream(y, FRAME_WINDOW, flags, id, len);
+    case FRAME_DATA:
+        return on_stream(y, FRAME_DATA, flags, id, len);
+    case FRAME_WINDOW:
+        return on_stream(y, FRAME_WINDOW, flags, id, len);
     case FRAME_PING:
         if (flags & F_SYN)
             owe_answer(y, 0, len);
@@ -207,7 +209,8 @@ on_header(struct adit_yamux *y, const uint8_t h[static 12],
         y->code = len;
         tell(y, ADIT_YAMUX_GOAWAY);
         return ADIT_OK;
-    default: return fail(y, "unknown frame type", h[1]);
+    default:
+        return fail(y, "unknown frame type", h[1]);
     }
 }
 
