@@ -10,5 +10,6 @@ src_base_libbase_la_SOURCES += %D%/heap.c %D%/heap.h
 src_base_libbase_la_SOURCES += %D%/log.c %D%/log.h
 src_base_libbase_la_SOURCES += %D%/map.c %D%/map.h
 src_base_libbase_la_SOURCES += %D%/mem.c %D%/mem.h
+src_base_libbase_la_SOURCES += %D%/opt.c %D%/opt.h
 src_base_libbase_la_SOURCES += %D%/rng.c %D%/rng.h
 src_base_libbase_la_SOURCES += %D%/secret.c %D%/secret.h
