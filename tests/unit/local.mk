@@ -2,6 +2,9 @@
 # One cmocka program per module.  A new tests/unit/codec/x.c is one line here:
 # check_PROGRAMS += %D%/codec/x
 check_PROGRAMS += %D%/build
+check_PROGRAMS += %D%/codec/basex %D%/codec/key %D%/codec/maddr %D%/codec/pb
+check_PROGRAMS += %D%/codec/peerid %D%/codec/record %D%/codec/uvarint
+EXTRA_DIST += %D%/codec/hex.h tests/vectors/keys.h tests/vectors/maddr.h
 check_PROGRAMS += %D%/wire/cipher %D%/wire/lpm %D%/wire/mss %D%/wire/ping
 check_PROGRAMS += %D%/wire/noise %D%/wire/xx
 EXTRA_DIST += %D%/wire/common.h tests/vectors/noise-xx.txt
