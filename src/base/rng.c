@@ -13,5 +13,8 @@ fill(void *ctx, uint8_t *dst, size_t n)
 struct adit_rng
 adit_rng_system(void)
 {
+    int done = sodium_init(); /* 1: done before; any thread may ask */
+
+    adit_assert(done >= 0);
     return (struct adit_rng){ fill, NULL };
 }

@@ -30,7 +30,11 @@ adit_rng_u64(const struct adit_rng *r)
     return v;
 }
 
-/* The system's own generator (libsodium's).  Any thread. */
+/*
+ * The system's own generator (libsodium's).  Any thread.  Also readies
+ * libsodium, which only then takes the code that suits this processor: X25519
+ * in three quarters of the time (docs/decisions/crypto-speed.md).
+ */
 struct adit_rng adit_rng_system(void);
 
 #endif
