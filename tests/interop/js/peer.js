@@ -195,13 +195,17 @@ async function echo (stream, connection) {
   // A window that was granted before a pause may still be used up, and it grows
   // to 16 MiB; the library's 4 MiB would end the stream.
   stream.maxReadBufferLength = 32 * 1024 * 1024
+  // A pause from inside resume() is undone by the rest of resume().
+  const hold = () => {
+    if (queued > 4 * CHUNK && stream.readStatus === 'readable') {
+      stream.pause()
+    }
+  }
   try {
     await readAll(stream, chunk => {
       bytes += chunk.byteLength
       queued += chunk.byteLength
-      if (queued > 4 * CHUNK && stream.readStatus === 'readable') {
-        stream.pause()
-      }
+      queueMicrotask(hold)
       sending = sending.then(async () => {
         if (why == null) {
           await sendAll(stream, chunk)
