@@ -55,32 +55,31 @@ stop(struct run *r)
     assert_int_equal(r->mem.used_bytes, 0);
 }
 
+/* "name", "name id" or "name id value", one behind the other. */
 static void
-add_event(struct run *r, const char *name, uint32_t id, const char *fmt,
-          uint64_t n)
+add_event(struct run *r, const char *name, uint32_t id, const char *value)
 {
-    char *at = r->events + r->n_events;
     size_t room = sizeof(r->events) - r->n_events;
+    char id_text[12] = "";
+    int k;
 
-    if (r->n_events > 0) {
-        int k = snprintf(at, room, "; ");
-
-        at += k, room -= (size_t)k;
-    }
-    snprintf(at, room, "%s", name);
     if (id != 0)
-        snprintf(at + strlen(at), room - strlen(at), " %u", (unsigned)id);
-    if (fmt != NULL)
-        snprintf(at + strlen(at), room - strlen(at), fmt, (unsigned long)n);
-    r->n_events = strlen(r->events);
+        snprintf(id_text, sizeof(id_text), " %u", (unsigned)id);
+    k = snprintf(r->events + r->n_events, room, "%s%s%s%s",
+                 r->n_events > 0 ? "; " : "", name, id_text, value);
+    assert_true(k > 0 && (size_t)k < room);
+    r->n_events += (size_t)k;
 }
 
 /* Pieces of bodies that lie together are one event to a script. */
 static void
 flush_data(struct run *r)
 {
+    char value[24];
+
+    snprintf(value, sizeof(value), " %zu", r->data_n);
     if (r->data_n > 0)
-        add_event(r, "data", r->data_id, " %lu", r->data_n);
+        add_event(r, "data", r->data_id, value);
     r->data_n = 0;
 }
 
@@ -91,6 +90,7 @@ drain_events(struct run *r)
 
     while (adit_yamux_next(&r->y, &ev) == ADIT_OK) {
         uint32_t id = ev.stream != NULL ? ev.stream->id : 0;
+        char code[16];
 
         if (ev.type == ADIT_YAMUX_DATA) {
             if (id != r->data_id)
@@ -101,25 +101,26 @@ drain_events(struct run *r)
             continue;
         }
         flush_data(r);
+        snprintf(code, sizeof(code), " %#x", ev.code);
         switch (ev.type) {
         case ADIT_YAMUX_OPEN:
             r->s[id] = ev.stream;
-            add_event(r, "open", id, NULL, 0);
+            add_event(r, "open", id, "");
             break;
         case ADIT_YAMUX_FIN:
-            add_event(r, "fin", id, NULL, 0);
+            add_event(r, "fin", id, "");
             break;
         case ADIT_YAMUX_WINDOW:
-            add_event(r, "window", id, NULL, 0);
+            add_event(r, "window", id, "");
             break;
         case ADIT_YAMUX_RESET:
-            add_event(r, "reset", id, ev.code ? " 0x%lx" : " %lu", ev.code);
+            add_event(r, "reset", id, code);
             break;
         case ADIT_YAMUX_RTT:
-            add_event(r, "rtt", 0, NULL, 0);
+            add_event(r, "rtt", 0, "");
             break;
         case ADIT_YAMUX_GOAWAY:
-            add_event(r, "goaway", 0, " 0x%lx", ev.code);
+            add_event(r, "goaway", 0, code);
             break;
         case ADIT_YAMUX_DATA:
             break;
