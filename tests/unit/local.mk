@@ -12,6 +12,7 @@ check_PROGRAMS += %D%/loop/worker
 tests_unit_loop_worker_SOURCES = %D%/loop/worker.c %D%/loop/rig.h
 check_PROGRAMS += %D%/wire/circuit/hop_cli %D%/wire/circuit/hop_srv
 check_PROGRAMS += %D%/wire/circuit/stop_cli %D%/wire/circuit/stop_srv
+check_PROGRAMS += %D%/wire/circuit/pair %D%/wire/identify
 EXTRA_DIST += %D%/wire/circuit/messages.h
 check_PROGRAMS += %D%/net/addr %D%/net/tcp
 check_PROGRAMS += %D%/wire/yamux
