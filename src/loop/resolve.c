@@ -12,6 +12,11 @@
 #define TRY_MS 1500
 #define TRIES 3
 
+/* What a datagram may hold: the size that crosses every network in one piece
+ * (DNS flag day 2020).  A peer's /dnsaddr is longer than 512 bytes, and not
+ * every home router lets DNS over TCP through. */
+#define DATAGRAM_BYTES 1232
+
 /* An idle channel older than this is made anew: the machine may have moved
  * to another network. */
 #define STALE_US (30 * ADIT_S)
@@ -144,6 +149,8 @@ static adit_err
 open_channel(struct adit_resolver *r)
 {
     struct ares_options opt = {
+        .flags = ARES_FLAG_EDNS,
+        .ednspsz = DATAGRAM_BYTES,
         .timeout = TRY_MS,
         .tries = TRIES,
         .sock_state_cb = on_interest,
@@ -161,7 +168,8 @@ open_channel(struct adit_resolver *r)
     if (r->ch != NULL)
         return ADIT_OK;
     s = ares_init_options(&r->ch, &opt,
-                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+                          ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ |
+                              ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
                               ARES_OPT_SOCK_STATE_CB);
     if (s != ARES_SUCCESS) {
         r->ch = NULL;
@@ -248,8 +256,10 @@ static adit_err
 of_status(int s)
 {
     switch (s) {
-    case ARES_SUCCESS: return ADIT_OK;
-    case ARES_ENOMEM: return ADIT_ENOMEM;
+    case ARES_SUCCESS:
+        return ADIT_OK;
+    case ARES_ENOMEM:
+        return ADIT_ENOMEM;
     }
     return ADIT_ERESOLVE;
 }

@@ -17,3 +17,5 @@ EXTRA_DIST += %D%/wire/circuit/messages.h
 check_PROGRAMS += %D%/net/addr %D%/net/tcp
 check_PROGRAMS += %D%/wire/yamux
 tests_unit_wire_yamux_SOURCES = %D%/wire/yamux.c %D%/wire/yamux_scripts.h
+check_PROGRAMS += %D%/loop/resolve
+EXTRA_DIST += %D%/loop/dnsd.h
