@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "host/node.h"
+
+#include "host/svc_identify.h"
+#include "host/svc_ping.h"
+#include "host/svc_stop.h"
+
+/* Listeners of one node; more is a mistake in the configuration. */
+#define MAX_LISTENERS 8
+
+struct adit_node {
+    struct adit_worker *w;
+    struct adit_node_config cfg;
+    struct adit_host *host;
+    struct adit_relay *relay;
+    struct adit_resolver *resolver;
+    struct adit_dialer dialer; /* the built-in one */
+    struct adit_listener *listeners[MAX_LISTENERS];
+    size_t n_listeners;
+    struct adit_maddr listens[ADIT_HOST_MAX_ADDRS];
+    size_t n_listens;
+    struct adit_maddr circuits[ADIT_HOST_MAX_ADDRS];
+    size_t n_circuits;
+    struct adit_service id, push, ping, stop;
+    bool is_closed;
+};
+
+/* ---- the built-in dialer -------------------------------------------------- */
+
+static adit_err
+dialer_start(void *ctx, const struct adit_dial_config *cfg, adit_dial_fn *fn,
+             void *fn_ctx, void **op)
+{
+    struct adit_node *n = ctx;
+    struct adit_dial_config c = *cfg;
+    struct adit_dial *d;
+    adit_err e;
+
+    /* The resolver is made when a name is first wanted: most relays never
+     * look one up.  Without one names fail, addresses do not. */
+    if (n->resolver == NULL &&
+        adit_resolver_new(n->w, NULL, &n->resolver) != ADIT_OK)
+        n->resolver = NULL;
+    c.resolver = n->resolver;
+    e = adit_dial_start(n->w, &c, fn, fn_ctx, &d);
+    if (e == ADIT_OK)
+        *op = d;
+    return e;
+}
+
+static void
+dialer_cancel(void *ctx, void *op)
+{
+    (void)ctx;
+    adit_dial_cancel(op);
+}
+
+/* ---- addresses ------------------------------------------------------------ */
+
+static adit_err
+parse_list(const char *option, const char *list, struct adit_maddr *out,
+           size_t max, size_t *n, char why[ADIT_NODE_WHY_BYTES])
+{
+    const char *item;
+    size_t at = 0, len;
+
+    *n = 0;
+    while ((len = adit_opt_item(list, &at, &item)) > 0) {
+        struct adit_maddr_why w = { 0 };
+
+        if (*n == max) {
+            snprintf(why, ADIT_NODE_WHY_BYTES, "%s: more than %zu addresses",
+                     option, max);
+            return ADIT_EINVAL;
+        }
+        if (adit_maddr_parse(adit_slice(item, len), &out[*n], &w) !=
+            ADIT_OK) {
+            snprintf(why, ADIT_NODE_WHY_BYTES,
+                     "%s: '%.*s' is wrong at character %zu: %s", option,
+                     (int)ADIT_MIN(len, (size_t)80), item, w.at + 1, w.what);
+            return ADIT_EINVAL;
+        }
+        ++*n;
+    }
+    return ADIT_OK;
+}
+
+static adit_err
+parse_listen(const struct adit_node_config *cfg, struct adit_endpoint *out,
+             size_t *n, char why[ADIT_NODE_WHY_BYTES])
+{
+    struct adit_maddr v[MAX_LISTENERS];
+    adit_err e = parse_list("listen.tcp", cfg->listen_tcp, v, MAX_LISTENERS,
+                            n, why);
+
+    for (size_t i = 0; e == ADIT_OK && i < *n; i++) {
+        struct adit_slice rest;
+
+        if (adit_endpoint_of_maddr(&v[i], &out[i], &rest) == ADIT_OK &&
+            rest.n == 0)
+            continue;
+        char text[ADIT_MADDR_TEXT_BYTES];
+
+        snprintf(why, ADIT_NODE_WHY_BYTES,
+                 "listen.tcp: %.120s is not /ip4 or /ip6 and /tcp, nothing "
+                 "behind",
+                 adit_maddr_format(&v[i], text));
+        e = ADIT_EINVAL;
+    }
+    return e;
+}
+
+adit_err
+adit_node_check(const struct adit_node_config *cfg,
+                char why[ADIT_NODE_WHY_BYTES])
+{
+    struct adit_endpoint at[MAX_LISTENERS];
+    struct adit_maddr v[ADIT_HOST_MAX_ADDRS];
+    size_t n;
+    adit_err e = parse_listen(cfg, at, &n, why);
+
+    if (e == ADIT_OK && cfg->relay_enabled && n == 0) {
+        snprintf(why, ADIT_NODE_WHY_BYTES,
+                 "listen.tcp is empty: a relay must listen somewhere");
+        e = ADIT_EINVAL;
+    }
+    if (e == ADIT_OK)
+        e = parse_list("announce.addresses", cfg->announce_addresses, v,
+                       ADIT_HOST_MAX_ADDRS, &n, why);
+    if (e == ADIT_OK && cfg->circuit_us % ADIT_S != 0) {
+        snprintf(why, ADIT_NODE_WHY_BYTES,
+                 "circuit.duration must be whole seconds: peers are told so");
+        e = ADIT_EINVAL;
+    }
+    return e;
+}
+
+/* What we say of ourselves: as configured, or where we listen; and where
+ * relays lend us an address. */
+static void
+announce(struct adit_node *n)
+{
+    struct adit_maddr v[ADIT_HOST_MAX_ADDRS];
+    size_t count = 0;
+    char why[ADIT_NODE_WHY_BYTES];
+
+    if (parse_list("announce.addresses", n->cfg.announce_addresses, v,
+                   ADIT_HOST_MAX_ADDRS, &count, why) != ADIT_OK)
+        count = 0; /* was checked */
+    if (count == 0) {
+        for (size_t i = 0; i < n->n_listens; i++) {
+            struct adit_endpoint e;
+
+            if (!n->cfg.announce_private &&
+                adit_endpoint_of_maddr(&n->listens[i], &e, NULL) == ADIT_OK &&
+                adit_endpoint_is_loopback(&e))
+                continue;
+            v[count++] = n->listens[i];
+        }
+    }
+    for (size_t i = 0; i < n->n_circuits && count < ADIT_HOST_MAX_ADDRS; i++)
+        v[count++] = n->circuits[i];
+    adit_host_set_addrs(n->host, v, count);
+}
+
+void
+adit_node_set_circuit_addrs(struct adit_node *n, const struct adit_maddr *v,
+                            size_t count)
+{
+    n->n_circuits = ADIT_MIN(count, (size_t)ADIT_HOST_MAX_ADDRS);
+    for (size_t i = 0; i < n->n_circuits; i++)
+        n->circuits[i] = v[i];
+    announce(n);
+}
+
+/* ---- making ---------------------------------------------------------------- */
+
+static void
+on_accept(void *ctx, struct adit_pipe *p)
+{
+    struct adit_node *n = ctx;
+
+    adit_host_accept(n->host, p);
+}
+
+static adit_err
+bind_all(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
+{
+    struct adit_endpoint at[MAX_LISTENERS];
+    size_t n_at;
+    adit_err e = parse_listen(&n->cfg, at, &n_at, why);
+
+    for (size_t i = 0; e == ADIT_OK && i < n_at; i++) {
+        struct adit_listener_config lc = {
+            .at = at[i],
+            .on_accept = on_accept,
+            .ctx = n,
+        };
+        struct adit_endpoint locals[ADIT_HOST_MAX_ADDRS];
+        const struct adit_endpoint *bound;
+        size_t n_locals;
+
+        e = adit_listener_new(n->w, &lc, &n->listeners[i], why);
+        if (e != ADIT_OK)
+            break;
+        n->n_listeners++;
+        /* Dialled from the port we listen on: what others see of us is then
+         * an address that leads here. */
+        bound = adit_listener_local(n->listeners[i]);
+        if (bound->sa.sa_family == AF_INET &&
+            adit_endpoint_is_none(&n->host->bind4))
+            n->host->bind4 = *bound;
+        if (bound->sa.sa_family == AF_INET6 &&
+            adit_endpoint_is_none(&n->host->bind6))
+            n->host->bind6 = *bound;
+        n_locals = adit_listener_addrs(n->listeners[i], locals,
+                                       ADIT_HOST_MAX_ADDRS);
+        n_locals = ADIT_MIN(n_locals, (size_t)ADIT_HOST_MAX_ADDRS);
+        for (size_t k = 0;
+             k < n_locals && n->n_listens < ADIT_HOST_MAX_ADDRS; k++)
+            adit_endpoint_to_maddr(&locals[k], &n->listens[n->n_listens++]);
+    }
+    return e;
+}
+
+static struct adit_host_config
+host_config(struct adit_node *n, const struct adit_identity *identity,
+            struct adit_metrics *metrics)
+{
+    const struct adit_node_config *c = &n->cfg;
+    struct adit_host_config hc = {
+        .w = n->w,
+        .identity = identity,
+        .metrics = metrics,
+        .agent = c->agent,
+        .net = {
+            .early_muxer = c->early_muxer,
+            .handshake_us = c->handshake_us,
+            .partial_us = c->partial_us,
+            .stall_us = c->stall_us,
+            .mux = {
+                .max_streams = (uint32_t)c->streams_per_conn,
+                .window_max_bytes = (uint32_t)c->window_max_bytes,
+                .keepalive_us = c->keepalive_us,
+                .pong_us = 20 * ADIT_S,
+            },
+        },
+        .caps = {
+            .conns_total = (uint32_t)c->conns_total,
+            .conns_per_ip = (uint32_t)c->conns_per_ip,
+            .handshakes_total = (uint32_t)c->handshakes_total,
+            .handshakes_per_ip = (uint32_t)c->handshakes_per_ip,
+        },
+        .idle_us = c->relay_enabled ? c->idle_us : 0,
+        .ask_identify = !c->relay_enabled,
+        .dialer = &n->dialer,
+    };
+
+    return hc;
+}
+
+static adit_err
+add_relay(struct adit_node *n)
+{
+    const struct adit_node_config *c = &n->cfg;
+    struct adit_relay_config rc = {
+        .table = {
+            .max_total = (uint32_t)c->rsvp_total,
+            .max_per_ip = (uint32_t)c->rsvp_per_ip,
+            .ttl_us = c->rsvp_ttl_us,
+            .grace_us = c->rsvp_grace_us,
+            .circuits_total = (uint32_t)c->circuits_total,
+            .circuits_per_src = (uint32_t)c->circuits_per_peer,
+            .circuits_per_dst = (uint32_t)c->circuits_per_peer,
+        },
+        .circuit_duration_s = (uint32_t)(c->circuit_us / ADIT_S),
+        .circuit_data_bytes = c->circuit_bytes,
+        .announce_private = c->announce_private,
+    };
+
+    return adit_relay_new(n->host, &rc, &n->relay);
+}
+
+adit_err
+adit_node_make(struct adit_worker *w, const struct adit_node_config *cfg,
+               const struct adit_identity *identity,
+               struct adit_metrics *metrics, const struct adit_dialer *dialer,
+               struct adit_node **out, char why[ADIT_NODE_WHY_BYTES])
+{
+    struct adit_node *n = ADIT_NEW(adit_worker_mem(w), struct adit_node);
+    struct adit_host_config hc;
+    adit_err e;
+
+    snprintf(why, ADIT_NODE_WHY_BYTES, "out of memory");
+    if (n == NULL)
+        return ADIT_ENOMEM;
+    n->w = w;
+    n->cfg = *cfg;
+    n->dialer = dialer != NULL
+                    ? *dialer
+                    : (struct adit_dialer){ dialer_start, dialer_cancel, n };
+    hc = host_config(n, identity, metrics);
+    e = adit_node_check(cfg, why);
+    if (e == ADIT_OK)
+        e = adit_host_new(&hc, &n->host);
+    if (e == ADIT_OK) {
+        adit_svc_identify_init(&n->id, &n->push);
+        adit_svc_ping_init(&n->ping);
+        adit_svc_stop_init(&n->stop);
+        /* go and js pick relays by what the first identify says. */
+        if (cfg->relay_enabled)
+            e = add_relay(n);
+        adit_host_serve(n->host, &n->id);
+        adit_host_serve(n->host, &n->push);
+        adit_host_serve(n->host, &n->ping);
+        if (!cfg->relay_enabled)
+            adit_host_serve(n->host, &n->stop);
+    }
+    if (e == ADIT_OK)
+        e = bind_all(n, why);
+    if (e != ADIT_OK) {
+        adit_node_close(n);
+        adit_node_destroy(n);
+        return e;
+    }
+    announce(n);
+    *out = n;
+    return ADIT_OK;
+}
+
+void
+adit_node_close(struct adit_node *n)
+{
+    if (n->is_closed)
+        return;
+    n->is_closed = true;
+    for (size_t i = 0; i < n->n_listeners; i++)
+        adit_listener_free(n->listeners[i]);
+    n->n_listeners = 0;
+    if (n->host == NULL)
+        return;
+    n->host->is_closing = true;
+    adit_relay_free(n->relay);
+    n->relay = NULL;
+    adit_host_close(n->host);
+}
+
+void
+adit_node_destroy(struct adit_node *n)
+{
+    adit_host_free(n->host);
+    adit_resolver_free(n->resolver);
+    ADIT_FREE(adit_worker_mem(n->w), n);
+}
+
+struct adit_host *
+adit_node_host(struct adit_node *n)
+{
+    return n->host;
+}
+
+struct adit_relay *
+adit_node_relay(struct adit_node *n)
+{
+    return n->relay;
+}
+
+const struct adit_maddr *
+adit_node_listens(const struct adit_node *n, size_t *count)
+{
+    *count = n->n_listens;
+    return n->listens;
+}
