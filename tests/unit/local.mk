@@ -19,3 +19,4 @@ check_PROGRAMS += %D%/wire/yamux
 tests_unit_wire_yamux_SOURCES = %D%/wire/yamux.c %D%/wire/yamux_scripts.h
 check_PROGRAMS += %D%/loop/resolve
 EXTRA_DIST += %D%/loop/dnsd.h
+check_PROGRAMS += %D%/net/dial

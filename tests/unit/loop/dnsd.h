@@ -25,7 +25,8 @@ enum {
     DNS_AAAA = 28,
     /* Not of the protocol: what the server does when asked for this name. */
     DNS_SILENT = 1000,
-    DNS_GARBAGE, /* bytes of no meaning behind a right header */
+    DNS_MUTE_AAAA, /* silent when asked for that */
+    DNS_GARBAGE,   /* bytes of no meaning behind a right header */
     DNS_SERVFAIL,
     DNS_MANY, /* as many of what is asked for as fit */
     DNS_LONG, /* one text of 2,000 bytes and one of 600 */
@@ -149,7 +150,11 @@ dnsd_answer(struct dnsd *d, const uint8_t *in, size_t n, struct dns_out *out)
         memset(big, 'x', sizeof(big));
         switch (r->type) {
         case DNS_SILENT:
-            return;
+            return false;
+        case DNS_MUTE_AAAA:
+            if (type == DNS_AAAA)
+                return false;
+            break;
         case DNS_SERVFAIL:
             rcode = 2;
             break;
