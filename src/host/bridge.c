@@ -6,7 +6,7 @@
 /* One way through: from `from`, to the other side's stream. */
 struct side {
     struct adit_bridge *b;
-    struct adit_stream *from;
+    struct adit_hstream *from;
     bool is_done; /* nothing more goes this way */
     bool at_limit;
     uint64_t n_bytes;
@@ -55,11 +55,12 @@ dir_of(const struct side *sd)
 }
 
 /* Where this way leads. */
-static struct adit_stream *
+static struct adit_hstream *
 to(const struct side *sd)
 {
-    return sd->b->side[dir_of(sd) == ADIT_DIR_TO_DST ? ADIT_DIR_TO_SRC
-                                                     : ADIT_DIR_TO_DST]
+    return sd->b
+        ->side[dir_of(sd) == ADIT_DIR_TO_DST ? ADIT_DIR_TO_SRC
+                                             : ADIT_DIR_TO_DST]
         .from;
 }
 
@@ -74,9 +75,9 @@ finish(void *ctx)
         if (b->side[i].from == NULL)
             continue;
         if (b->why == ADIT_BRIDGE_FIN || b->why == ADIT_BRIDGE_DATA)
-            adit_stream_close(b->side[i].from);
+            adit_hstream_close(b->side[i].from);
         else
-            adit_stream_reset(b->side[i].from, ADIT_YAMUX_RESET_RESOURCE);
+            adit_hstream_reset(b->side[i].from, ADIT_YAMUX_RESET_RESOURCE);
     }
     end.lasted_us = adit_instant_sub(adit_worker_now(b->h->w), b->born);
     b->on_end(b->ctx, &end);
@@ -117,7 +118,7 @@ side_done(struct side *sd)
     struct adit_bridge *b = sd->b;
 
     sd->is_done = true;
-    adit_stream_fin(to(sd));
+    adit_hstream_fin(to(sd));
     if (b->side[0].is_done && b->side[1].is_done)
         conclude(b, b->side[0].at_limit || b->side[1].at_limit
                         ? ADIT_BRIDGE_DATA
@@ -125,7 +126,7 @@ side_done(struct side *sd)
 }
 
 static size_t
-on_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+on_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct side *sd = ctx;
     struct adit_bridge *b = sd->b;
@@ -139,9 +140,9 @@ on_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
         return in.n; /* beyond the limit: dropped, and not granted again */
     left = b->budget.left_bytes[dir_of(sd)];
     b->is_pumping = true;
-    n = adit_stream_write(
-        to(sd), (struct adit_mslice){ in.p, left < in.n ? (size_t)left
-                                                        : in.n });
+    n = adit_hstream_write(
+        to(sd),
+        (struct adit_mslice){ in.p, left < in.n ? (size_t)left : in.n });
     b->is_pumping = false;
     if (n > 0) {
         size_t granted = 0;
@@ -153,7 +154,7 @@ on_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
             return n;
         }
         sd->n_bytes += n;
-        adit_stream_credit(sd->from, n);
+        adit_hstream_credit(sd->from, n);
         adit_metric_add(b->h->metrics, ADIT_M_RELAYED_BYTES, n);
         if (b->budget.left_bytes[dir_of(sd)] == 0) {
             sd->at_limit = true;
@@ -169,7 +170,7 @@ on_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
 }
 
 static void
-on_fin(void *ctx, struct adit_stream *s)
+on_fin(void *ctx, struct adit_hstream *s)
 {
     struct side *sd = ctx;
 
@@ -180,24 +181,24 @@ on_fin(void *ctx, struct adit_stream *s)
 
 /* `s` has room: move what waits on the other side. */
 static void
-on_room(void *ctx, struct adit_stream *s)
+on_room(void *ctx, struct adit_hstream *s)
 {
     struct side *back = ctx; /* the way that comes from `s` */
     struct adit_bridge *b = back->b;
-    struct side *sd = &b->side[dir_of(back) == ADIT_DIR_TO_DST
-                                   ? ADIT_DIR_TO_SRC
-                                   : ADIT_DIR_TO_DST];
+    struct side *sd =
+        &b->side[dir_of(back) == ADIT_DIR_TO_DST ? ADIT_DIR_TO_SRC
+                                                 : ADIT_DIR_TO_DST];
 
     (void)s;
     if (b->is_over)
         return;
-    adit_stream_resume(sd->from);
+    adit_hstream_resume(sd->from);
     if (!b->is_over)
         check_stalled(b);
 }
 
 static void
-on_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+on_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct side *sd = ctx;
 
@@ -208,7 +209,7 @@ on_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
     conclude(sd->b, ADIT_BRIDGE_RESET);
 }
 
-static const struct adit_stream_ops ops = {
+static const struct adit_hstream_ops ops = {
     .on_data = on_data,
     .on_fin = on_fin,
     .on_room = on_room,
@@ -222,8 +223,8 @@ on_time(void *ctx)
 }
 
 adit_err
-adit_bridge_new(struct adit_host *h, struct adit_stream *src,
-                struct adit_stream *dst, const struct adit_budget *budget,
+adit_bridge_new(struct adit_host *h, struct adit_hstream *src,
+                struct adit_hstream *dst, const struct adit_budget *budget,
                 void (*on_end_fn)(void *ctx,
                                   const struct adit_bridge_end *end),
                 void *ctx, struct adit_bridge **out)
@@ -248,11 +249,11 @@ adit_bridge_new(struct adit_host *h, struct adit_stream *src,
     b->side[ADIT_DIR_TO_SRC] = (struct side){ .b = b, .from = dst };
     *out = b;
     src->manual_credit = dst->manual_credit = true;
-    adit_stream_take(src, &ops, &b->side[ADIT_DIR_TO_DST]);
-    adit_stream_take(dst, &ops, &b->side[ADIT_DIR_TO_SRC]);
-    adit_stream_resume(src);
+    adit_hstream_take(src, &ops, &b->side[ADIT_DIR_TO_DST]);
+    adit_hstream_take(dst, &ops, &b->side[ADIT_DIR_TO_SRC]);
+    adit_hstream_resume(src);
     if (!b->is_over)
-        adit_stream_resume(dst);
+        adit_hstream_resume(dst);
     return ADIT_OK;
 }
 
@@ -273,7 +274,8 @@ adit_bridge_end_now(struct adit_bridge *b)
 bool
 adit_bridge_relieve(struct adit_host *h)
 {
-    ADIT_LIST_EACH(n, tmp, &h->stalled) {
+    ADIT_LIST_EACH(n, tmp, &h->stalled)
+    {
         struct adit_bridge *b =
             ADIT_CONTAINER_OF(n, struct adit_bridge, stalled_link);
 
@@ -282,7 +284,7 @@ adit_bridge_relieve(struct adit_host *h)
         conclude(b, ADIT_BRIDGE_STALLED);
         for (int i = 0; i < 2; i++)
             if (b->side[i].from != NULL)
-                adit_stream_discard(b->side[i].from);
+                adit_hstream_discard(b->side[i].from);
         return true;
     }
     return false;

@@ -11,7 +11,7 @@
 #ifndef ADIT_HOST_BRIDGE_H
 #define ADIT_HOST_BRIDGE_H
 
-#include "host/stream.h"
+#include "host/hstream.h"
 #include "policy/budget.h"
 
 struct adit_bridge;
@@ -41,11 +41,11 @@ struct adit_bridge_end {
  * one's end; the bridge is freed after it.  ADIT_ENOMEM: both still the
  * caller's.
  */
-ADIT_MUST_USE adit_err adit_bridge_new(
-    struct adit_host *h, struct adit_stream *src, struct adit_stream *dst,
-    const struct adit_budget *budget,
-    void (*on_end)(void *ctx, const struct adit_bridge_end *end), void *ctx,
-    struct adit_bridge **out);
+ADIT_MUST_USE adit_err
+adit_bridge_new(struct adit_host *h, struct adit_hstream *src,
+                struct adit_hstream *dst, const struct adit_budget *budget,
+                void (*on_end)(void *ctx, const struct adit_bridge_end *end),
+                void *ctx, struct adit_bridge **out);
 
 /* End it by reset; on_end follows. */
 void adit_bridge_close(struct adit_bridge *b);

@@ -24,7 +24,7 @@ circuit_send(struct adit_pipe *p, const struct adit_slice *v, size_t n,
         return ADIT_EIO;
     for (size_t i = 0; i < n; i++) {
         struct adit_mslice m = { (uint8_t *)(uintptr_t)v[i].p, v[i].n };
-        size_t k = adit_stream_write(c->s, m);
+        size_t k = adit_hstream_write(c->s, m);
 
         done += k;
         if (k < v[i].n)
@@ -47,7 +47,7 @@ static void
 circuit_shut(struct adit_pipe *p)
 {
     if (of(p)->s != NULL)
-        adit_stream_fin(of(p)->s);
+        adit_hstream_fin(of(p)->s);
 }
 
 static void
@@ -67,9 +67,9 @@ circuit_close(struct adit_pipe *p, bool abort)
         return;
     c->is_closed = true;
     if (c->s != NULL && abort)
-        adit_stream_reset(c->s, ADIT_YAMUX_NORMAL);
+        adit_hstream_reset(c->s, ADIT_YAMUX_NORMAL);
     else if (c->s != NULL)
-        adit_stream_close(c->s);
+        adit_hstream_close(c->s);
     c->s = NULL;
     adit_task_cancel(&c->start);
     adit_retire(c->host->w, &c->retiree, reap, c);
@@ -79,16 +79,9 @@ static void
 circuit_describe(const struct adit_pipe *p, bool remote,
                  struct adit_maddr *out)
 {
-    const struct adit_circuit *c =
-        ADIT_CONTAINER_OF(p, const struct adit_circuit, pipe);
-    struct adit_maddr a = c->relay_addr;
-
     (void)remote; /* both ends are at the relay */
-    out->n = 0;
-    if (adit_maddr_push(&a, ADIT_MA_P2P, adit_peerid_bytes(&c->relay)) ==
-            ADIT_OK &&
-        adit_maddr_push(&a, ADIT_MA_P2P_CIRCUIT, ADIT_SLICE_NONE) == ADIT_OK)
-        *out = a;
+    adit_circuit_describe(
+        ADIT_CONTAINER_OF(p, const struct adit_circuit, pipe), out);
 }
 
 static const struct adit_pipe_ops pipe_ops = {
@@ -100,7 +93,7 @@ static const struct adit_pipe_ops pipe_ops = {
 };
 
 static size_t
-on_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+on_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct adit_circuit *c = ctx;
 
@@ -111,7 +104,7 @@ on_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
 }
 
 static void
-on_fin(void *ctx, struct adit_stream *s)
+on_fin(void *ctx, struct adit_hstream *s)
 {
     struct adit_circuit *c = ctx;
 
@@ -121,7 +114,7 @@ on_fin(void *ctx, struct adit_stream *s)
 }
 
 static void
-on_room(void *ctx, struct adit_stream *s)
+on_room(void *ctx, struct adit_hstream *s)
 {
     struct adit_circuit *c = ctx;
 
@@ -131,7 +124,7 @@ on_room(void *ctx, struct adit_stream *s)
 }
 
 static void
-on_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+on_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct adit_circuit *c = ctx;
 
@@ -145,11 +138,11 @@ on_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
 }
 
 /* Until the first turn's end all that arrives is kept by the stream. */
-static const struct adit_stream_ops early_ops = {
+static const struct adit_hstream_ops early_ops = {
     .on_end = on_end,
 };
 
-static const struct adit_stream_ops ops = {
+static const struct adit_hstream_ops ops = {
     .on_data = on_data,
     .on_fin = on_fin,
     .on_room = on_room,
@@ -170,26 +163,26 @@ start(void *ctx)
     if (c->is_closed || c->s == NULL)
         return;
     c->is_started = true;
-    adit_stream_take(c->s, &ops, c);
+    adit_hstream_take(c->s, &ops, c);
     while (c->s != NULL) {
-        struct adit_mslice in = adit_stream_peek(c->s);
+        struct adit_mslice in = adit_hstream_peek(c->s);
         size_t n = in.n;
 
         if (n == 0)
             break;
         memcpy(scratch, in.p, n);
-        adit_stream_drain(c->s, n);
+        adit_hstream_drain(c->s, n);
         on_data(c, c->s, (struct adit_mslice){ scratch, n });
     }
     if (c->s != NULL) {
-        adit_stream_resume(c->s); /* FIN, if it came already */
+        adit_hstream_resume(c->s); /* FIN, if it came already */
         if (!c->is_closed)
             c->pipe.up->on_writable(c->pipe.up_ctx);
     }
 }
 
 adit_err
-adit_circuit_new(struct adit_host *h, struct adit_stream *s,
+adit_circuit_new(struct adit_host *h, struct adit_hstream *s,
                  const struct adit_peerid *peer,
                  const struct adit_circuit_limit *limit,
                  struct adit_circuit **out)
@@ -209,14 +202,25 @@ adit_circuit_new(struct adit_host *h, struct adit_stream *s,
     c->ends = limit->has && seconds != 0
                   ? adit_instant_add(c->born, (int64_t)seconds * ADIT_S)
                   : ADIT_NEVER;
-    s->hc->conn->pipe->ops->describe(s->hc->conn->pipe, true,
-                                     &c->relay_addr);
+    s->hc->conn->pipe->ops->describe(s->hc->conn->pipe, true, &c->relay_addr);
     c->start = (struct adit_task){ .fn = start, .ctx = c };
     s->manual_credit = false;
-    adit_stream_take(s, &early_ops, c);
+    adit_hstream_take(s, &early_ops, c);
     adit_task_post(h->w, &c->start);
     *out = c;
     return ADIT_OK;
+}
+
+void
+adit_circuit_describe(const struct adit_circuit *c, struct adit_maddr *out)
+{
+    struct adit_maddr a = c->relay_addr;
+
+    out->n = 0;
+    if (adit_maddr_push(&a, ADIT_MA_P2P, adit_peerid_bytes(&c->relay)) ==
+            ADIT_OK &&
+        adit_maddr_push(&a, ADIT_MA_P2P_CIRCUIT, ADIT_SLICE_NONE) == ADIT_OK)
+        *out = a;
 }
 
 struct adit_circuit_left

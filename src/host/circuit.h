@@ -10,7 +10,7 @@
 #ifndef ADIT_HOST_CIRCUIT_H
 #define ADIT_HOST_CIRCUIT_H
 
-#include "host/stream.h"
+#include "host/hstream.h"
 #include "net/pipe.h"
 #include "wire/circuit/status.h"
 
@@ -19,7 +19,7 @@ struct adit_host;
 struct adit_circuit {
     struct adit_pipe pipe;
     struct adit_host *host;
-    struct adit_stream *s; /* NULL: over */
+    struct adit_hstream *s; /* NULL: over */
     struct adit_peerid relay, peer;
     struct adit_maddr relay_addr; /* without /p2p */
     struct adit_circuit_limit limit;
@@ -36,10 +36,15 @@ struct adit_circuit {
  * owns the stream from here on.  The pipe is freed by its close.
  * ADIT_ENOMEM: the stream is still the caller's.
  */
-ADIT_MUST_USE adit_err adit_circuit_new(
-    struct adit_host *h, struct adit_stream *s,
-    const struct adit_peerid *peer, const struct adit_circuit_limit *limit,
-    struct adit_circuit **out);
+ADIT_MUST_USE adit_err adit_circuit_new(struct adit_host *h,
+                                        struct adit_hstream *s,
+                                        const struct adit_peerid *peer,
+                                        const struct adit_circuit_limit *limit,
+                                        struct adit_circuit **out);
+
+/* Its address up to /p2p-circuit. */
+void adit_circuit_describe(const struct adit_circuit *c,
+                           struct adit_maddr *out);
 
 /* What is left of a limited circuit. */
 struct adit_circuit_left {

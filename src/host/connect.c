@@ -30,7 +30,7 @@ struct adit_connect {
     bool direct_done;
     /* The relayed leg. */
     struct adit_connect *to_relay;
-    struct adit_stream *hop;
+    struct adit_hstream *hop;
     struct adit_hop_cli hop_m;
     struct adit_hconn *circuit_hc; /* upgrading */
     bool circuit_busy;
@@ -68,7 +68,7 @@ release_all(struct adit_connect *c)
         adit_hconn_close(c->direct_hc, ADIT_CANCELLED, "no longer wanted");
     adit_connect_cancel(c->to_relay);
     if (c->hop != NULL)
-        adit_stream_reset(c->hop, ADIT_YAMUX_NORMAL);
+        adit_hstream_reset(c->hop, ADIT_YAMUX_NORMAL);
     adit_hop_cli_fini(&c->hop_m);
     if (c->circuit_hc != NULL && c->circuit_hc != c->winner)
         adit_hconn_close(c->circuit_hc, ADIT_CANCELLED, "no longer wanted");
@@ -118,7 +118,7 @@ circuit_failed(struct adit_connect *c, adit_err e, const char *why)
 {
     note(c, e, why);
     if (c->hop != NULL)
-        adit_stream_reset(c->hop, ADIT_YAMUX_NORMAL);
+        adit_hstream_reset(c->hop, ADIT_YAMUX_NORMAL);
     c->hop = NULL;
     adit_hop_cli_fini(&c->hop_m);
     c->circuit_busy = false;
@@ -130,12 +130,12 @@ circuit_failed(struct adit_connect *c, adit_err e, const char *why)
 static void
 circuit_open(struct adit_connect *c, const struct adit_circuit_limit *limit)
 {
-    struct adit_stream *s = c->hop;
+    struct adit_hstream *s = c->hop;
     struct adit_circuit *circuit;
 
     c->hop = NULL;
     if (adit_circuit_new(c->h, s, &c->peer, limit, &circuit) != ADIT_OK) {
-        adit_stream_reset(s, ADIT_YAMUX_NORMAL);
+        adit_hstream_reset(s, ADIT_YAMUX_NORMAL);
         circuit_failed(c, ADIT_ENOMEM, "no memory");
         return;
     }
@@ -167,7 +167,7 @@ hop_push(struct adit_connect *c)
     struct adit_slice o;
 
     while ((o = adit_hop_cli_out(&c->hop_m)).n > 0) {
-        size_t n = adit_stream_write_copy(c->hop, o);
+        size_t n = adit_hstream_write_copy(c->hop, o);
 
         adit_hop_cli_sent(&c->hop_m, n);
         if (n < o.n)
@@ -176,7 +176,7 @@ hop_push(struct adit_connect *c)
 }
 
 static size_t
-hop_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+hop_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct adit_connect *c = ctx;
     struct adit_hop_cli_event ev;
@@ -193,39 +193,38 @@ hop_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
     if (ev.type == ADIT_HOP_CLI_CONNECTED)
         circuit_open(c, &ev.limit);
     else
-        circuit_failed(c, adit_refusal_err(ev.status),
-                       refused_why(ev.status));
+        circuit_failed(c, adit_refusal_err(ev.status), refused_why(ev.status));
     return used;
 }
 
 static void
-hop_fin(void *ctx, struct adit_stream *s)
+hop_fin(void *ctx, struct adit_hstream *s)
 {
     (void)s;
     circuit_failed(ctx, ADIT_EPROTO, "the relay closed without an answer");
 }
 
 static void
-hop_room(void *ctx, struct adit_stream *s)
+hop_room(void *ctx, struct adit_hstream *s)
 {
     (void)s;
     hop_push(ctx);
 }
 
 static void
-hop_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+hop_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct adit_connect *c = ctx;
 
     (void)s;
     (void)code;
     c->hop = NULL;
-    circuit_failed(c, why, why == ADIT_EUNSUPPORTED
-                               ? "that peer is not a relay"
-                               : "the relay broke off");
+    circuit_failed(c, why,
+                   why == ADIT_EUNSUPPORTED ? "that peer is not a relay"
+                                            : "the relay broke off");
 }
 
-static const struct adit_stream_ops hop_ops = {
+static const struct adit_hstream_ops hop_ops = {
     .on_data = hop_data,
     .on_fin = hop_fin,
     .on_room = hop_room,
@@ -240,7 +239,7 @@ ask_relay(struct adit_connect *c, struct adit_hconn *relay)
     adit_hop_cli_init(&c->hop_m, c->h->mem, &c->h->identity->id);
     e = adit_hop_cli_connect(&c->hop_m, &c->peer);
     if (e == ADIT_OK)
-        e = adit_stream_open(relay, ADIT_HOP_ID, &hop_ops, c, &c->hop);
+        e = adit_hstream_open(relay, ADIT_HOP_ID, &hop_ops, c, &c->hop);
     if (e != ADIT_OK) {
         circuit_failed(c, e, "no stream to the relay");
         return;
@@ -268,11 +267,12 @@ try_circuit(struct adit_connect *c)
            c->at_circuit < c->n_circuit) {
         struct adit_maddr relay;
         struct adit_peerid dst;
-        struct adit_connect_config cfg = { .addrs = &relay, .n = 1,
+        struct adit_connect_config cfg = { .addrs = &relay,
+                                           .n = 1,
                                            .mode = ADIT_CONNECT_DIRECT };
         struct adit_hconn *hc;
-        adit_err e = adit_maddr_split_circuit(&c->circuit[c->at_circuit],
-                                              &relay, &dst);
+        adit_err e =
+            adit_maddr_split_circuit(&c->circuit[c->at_circuit], &relay, &dst);
 
         adit_maddr_peer(&relay, &cfg.peer);
         if (e != ADIT_OK || adit_peerid_is_none(&cfg.peer)) {
@@ -286,8 +286,8 @@ try_circuit(struct adit_connect *c)
             ask_relay(c, hc);
             continue;
         }
-        cfg.timeout_us = adit_instant_sub(c->deadline,
-                                          adit_worker_now(c->h->w));
+        cfg.timeout_us =
+            adit_instant_sub(c->deadline, adit_worker_now(c->h->w));
         e = adit_connect_start(c->h, &cfg, on_relay, c, &c->to_relay);
         if (e != ADIT_OK) {
             note(c, e, "the relay's address cannot be dialled");
@@ -323,8 +323,8 @@ on_dialled(void *ctx, const struct adit_dial_result *r)
         return;
     }
     if (adit_host_adopt(c->h, r->pipe, true,
-                        adit_peerid_is_none(&c->peer) ? NULL : &c->peer,
-                        NULL, false, &c->direct_hc) != ADIT_OK)
+                        adit_peerid_is_none(&c->peer) ? NULL : &c->peer, NULL,
+                        false, &c->direct_hc) != ADIT_OK)
         direct_over(c, ADIT_ENOMEM, "no memory");
 }
 
@@ -427,8 +427,8 @@ adit_connect_start(struct adit_host *h, const struct adit_connect_config *cfg,
 {
     struct adit_connect *c = ADIT_NEW(h->mem, struct adit_connect);
     struct adit_instant now = adit_worker_now(h->w);
-    int64_t head_start = cfg->mode == ADIT_CONNECT_WAIT ? cfg->wait_us
-                                                        : HEAD_START_US;
+    int64_t head_start =
+        cfg->mode == ADIT_CONNECT_WAIT ? cfg->wait_us : HEAD_START_US;
     adit_err e;
 
     if (c == NULL)
@@ -439,8 +439,7 @@ adit_connect_start(struct adit_host *h, const struct adit_connect_config *cfg,
     c->peer = cfg->peer;
     c->deadline = adit_instant_add(now, cfg->timeout_us);
     c->timer = (struct adit_timer){ .fn = on_deadline, .ctx = c };
-    c->head_start = (struct adit_timer){ .fn = on_head_start_over,
-                                         .ctx = c };
+    c->head_start = (struct adit_timer){ .fn = on_head_start_over, .ctx = c };
     c->task = (struct adit_task){ .fn = finish, .ctx = c };
     c->watch.ev = &watch_events;
     c->watch.ctx = c;
@@ -448,8 +447,8 @@ adit_connect_start(struct adit_host *h, const struct adit_connect_config *cfg,
     sort_addrs(c, cfg);
 
     if (!adit_peerid_is_none(&c->peer))
-        c->winner = adit_host_conn_to(h, &c->peer,
-                                      cfg->mode == ADIT_CONNECT_ANY);
+        c->winner =
+            adit_host_conn_to(h, &c->peer, cfg->mode == ADIT_CONNECT_ANY);
     if (c->winner != NULL) {
         *out = c;
         over(c);

@@ -23,7 +23,7 @@ enum adit_connect_mode {
 };
 
 struct adit_connect_config {
-    struct adit_peerid peer; /* n = 0: whoever answers; direct only */
+    struct adit_peerid peer;        /* n = 0: whoever answers; direct only */
     const struct adit_maddr *addrs; /* copied */
     size_t n;
     enum adit_connect_mode mode;
@@ -43,9 +43,9 @@ typedef void adit_connect_fn(void *ctx, adit_err e, struct adit_hconn *hc,
  *   ADIT_EINVAL  no address at all, or none that fits the mode
  *   ADIT_ENOMEM
  */
-ADIT_MUST_USE adit_err adit_connect_start(
-    struct adit_host *h, const struct adit_connect_config *cfg,
-    adit_connect_fn *fn, void *ctx, struct adit_connect **out);
+ADIT_MUST_USE adit_err
+adit_connect_start(struct adit_host *h, const struct adit_connect_config *cfg,
+                   adit_connect_fn *fn, void *ctx, struct adit_connect **out);
 
 /* `fn` will not be called.  NULL is fine. */
 void adit_connect_cancel(struct adit_connect *c);

@@ -34,7 +34,8 @@ adit_host_conn_to(const struct adit_host *h, const struct adit_peerid *id,
 
     if (p == NULL)
         return NULL;
-    ADIT_LIST_EACH(n, tmp, &p->hconns) {
+    ADIT_LIST_EACH(n, tmp, &p->hconns)
+    {
         struct adit_hconn *hc =
             ADIT_CONTAINER_OF(n, struct adit_hconn, peer_link);
 
@@ -113,7 +114,8 @@ on_ready(void *ctx, struct adit_conn *c)
     adit_hconn_touch(hc);
     if (h->cfg.ask_identify)
         adit_svc_identify_ask(hc);
-    ADIT_LIST_EACH(n, tmp, &h->watches) {
+    ADIT_LIST_EACH(n, tmp, &h->watches)
+    {
         struct adit_host_watch *w =
             ADIT_CONTAINER_OF(n, struct adit_host_watch, link);
 
@@ -127,7 +129,7 @@ on_stream(void *ctx, struct adit_conn *c, struct adit_yamux_stream *ys)
 {
     struct adit_hconn *hc = ctx;
 
-    if (adit_stream_accept(hc, ys) == ADIT_OK)
+    if (adit_hstream_accept(hc, ys) == ADIT_OK)
         return;
     adit_metric_add(hc->host->metrics, ADIT_M_STREAMS_REFUSED, 1);
     adit_conn_reset(c, ys, ADIT_YAMUX_RESET_RESOURCE);
@@ -141,7 +143,7 @@ on_data(void *ctx, struct adit_conn *c, struct adit_yamux_stream *ys,
     (void)ctx;
     (void)c;
     if (ys->user != NULL)
-        adit_stream_on_data(ys->user, data);
+        adit_hstream_on_data(ys->user, data);
 }
 
 static void
@@ -150,7 +152,7 @@ on_fin(void *ctx, struct adit_conn *c, struct adit_yamux_stream *ys)
     (void)ctx;
     (void)c;
     if (ys->user != NULL)
-        adit_stream_on_fin(ys->user);
+        adit_hstream_on_fin(ys->user);
 }
 
 static void
@@ -160,7 +162,7 @@ on_reset(void *ctx, struct adit_conn *c, struct adit_yamux_stream *ys,
     (void)ctx;
     (void)c;
     if (ys->user != NULL)
-        adit_stream_on_end(ys->user, ADIT_ERESET, code);
+        adit_hstream_on_end(ys->user, ADIT_ERESET, code);
 }
 
 static void
@@ -172,7 +174,7 @@ on_room(void *ctx, struct adit_conn *c, struct adit_yamux_stream *ys)
     (void)c;
     if (ys != NULL) {
         if (ys->user != NULL)
-            adit_stream_on_room(ys->user);
+            adit_hstream_on_room(ys->user);
         return;
     }
     /* Each at most once: one that still has no room queues anew. */
@@ -180,8 +182,8 @@ on_room(void *ctx, struct adit_conn *c, struct adit_yamux_stream *ys)
     while ((n = adit_list_pop_head(&hc->waiting)) != NULL)
         adit_list_push_tail(&now, n);
     while ((n = adit_list_pop_head(&now)) != NULL)
-        adit_stream_on_room(
-            ADIT_CONTAINER_OF(n, struct adit_stream, room_link));
+        adit_hstream_on_room(
+            ADIT_CONTAINER_OF(n, struct adit_hstream, room_link));
 }
 
 static void
@@ -204,10 +206,11 @@ on_end(void *ctx, struct adit_conn *c, adit_err why, const char *text)
         adit_log_close(&l);
     }
     while (!adit_list_is_empty(&hc->streams))
-        adit_stream_on_end(ADIT_CONTAINER_OF(hc->streams.next,
-                                             struct adit_stream, link),
-                           why == ADIT_ERESET ? ADIT_EIO : why, 0);
-    ADIT_LIST_EACH(n, tmp, &h->watches) {
+        adit_hstream_on_end(
+            ADIT_CONTAINER_OF(hc->streams.next, struct adit_hstream, link),
+            why == ADIT_ERESET ? ADIT_EIO : why, 0);
+    ADIT_LIST_EACH(n, tmp, &h->watches)
+    {
         struct adit_host_watch *w =
             ADIT_CONTAINER_OF(n, struct adit_host_watch, link);
 
@@ -274,6 +277,19 @@ adit_hconn_unhold(struct adit_hconn *hc)
 }
 
 void
+adit_hconn_describe(const struct adit_hconn *hc, struct adit_maddr *out)
+{
+    if (hc->circuit != NULL)
+        adit_circuit_describe(hc->circuit, out);
+    else
+        adit_endpoint_to_maddr(&hc->remote, out);
+    if (out->n > 0 && hc->peer != NULL &&
+        adit_maddr_push(out, ADIT_MA_P2P, adit_peerid_bytes(&hc->peer->id)) !=
+            ADIT_OK)
+        out->n = 0;
+}
+
+void
 adit_hconn_close(struct adit_hconn *hc, adit_err why, const char *text)
 {
     if (!hc->is_over)
@@ -293,6 +309,7 @@ adopt(struct adit_host *h, struct adit_pipe *pipe, bool is_dialer,
         return ADIT_ENOMEM;
     }
     hc->host = h;
+    hc->id = ++h->last_id;
     hc->is_inbound = !is_dialer;
     hc->circuit = circuit;
     hc->is_limited = is_limited;
@@ -315,12 +332,10 @@ adopt(struct adit_host *h, struct adit_pipe *pipe, bool is_dialer,
 
 adit_err
 adit_host_adopt(struct adit_host *h, struct adit_pipe *pipe, bool is_dialer,
-                const struct adit_peerid *expect,
-                struct adit_circuit *circuit, bool is_limited,
-                struct adit_hconn **out)
+                const struct adit_peerid *expect, struct adit_circuit *circuit,
+                bool is_limited, struct adit_hconn **out)
 {
-    return adopt(h, pipe, is_dialer, expect, circuit, is_limited, false,
-                 out);
+    return adopt(h, pipe, is_dialer, expect, circuit, is_limited, false, out);
 }
 
 static enum adit_metric
@@ -380,7 +395,8 @@ const struct adit_service *
 adit_host_service(const struct adit_host *h, struct adit_slice name,
                   bool is_limited)
 {
-    ADIT_LIST_EACH(n, tmp, &((struct adit_host *)h)->services) {
+    ADIT_LIST_EACH(n, tmp, &((struct adit_host *)h)->services)
+    {
         struct adit_service *v =
             ADIT_CONTAINER_OF(n, struct adit_service, link);
 
@@ -469,9 +485,9 @@ adit_host_close(struct adit_host *h)
 {
     h->is_closing = true;
     while (!adit_list_is_empty(&h->hconns))
-        adit_conn_close(ADIT_CONTAINER_OF(h->hconns.next, struct adit_hconn,
-                                          link)->conn,
-                        ADIT_DONE, "shutting down");
+        adit_conn_close(
+            ADIT_CONTAINER_OF(h->hconns.next, struct adit_hconn, link)->conn,
+            ADIT_DONE, "shutting down");
 }
 
 void

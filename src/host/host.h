@@ -12,7 +12,7 @@
 
 #include "base/map.h"
 #include "codec/maddr.h"
-#include "host/stream.h"
+#include "host/hstream.h"
 #include "net/conn.h"
 #include "net/listener.h"
 #include "policy/conncap.h"
@@ -37,7 +37,7 @@ struct adit_service {
     bool on_limited;      /* also over a connection that a relay limits */
     bool is_hidden;       /* not listed in identify */
     /* The stream's protocol is agreed: _take it, or _reset it. */
-    void (*open)(void *ctx, struct adit_stream *s);
+    void (*open)(void *ctx, struct adit_hstream *s);
     void *ctx;
 };
 
@@ -50,6 +50,7 @@ struct adit_peer {
 
 struct adit_hconn {
     struct adit_host *host;
+    uint64_t id; /* never used twice in a host */
     struct adit_conn *conn;
     struct adit_peer *peer; /* NULL before it is proven */
     struct adit_list link;  /* in the host's */
@@ -59,14 +60,14 @@ struct adit_hconn {
     uint32_t n_streams;
     uint16_t n_negotiating;
     bool is_inbound;
-    bool is_limited;     /* a relay limits it */
-    bool is_counted;     /* in the caps by address */
-    bool is_identified;  /* the peer told who it is */
-    bool has_push;       /* the peer takes identify pushes */
-    bool has_hop;        /* the peer is a relay */
-    bool is_reserved;    /* it holds a reservation over this connection */
+    bool is_limited;    /* a relay limits it */
+    bool is_counted;    /* in the caps by address */
+    bool is_identified; /* the peer told who it is */
+    bool has_push;      /* the peer takes identify pushes */
+    bool has_hop;       /* the peer is a relay */
+    bool is_reserved;   /* it holds a reservation over this connection */
     bool is_over;
-    uint8_t n_holds;     /* reservations, circuits...: not idle */
+    uint8_t n_holds;              /* reservations, circuits...: not idle */
     struct adit_circuit *circuit; /* it runs through a relay; else NULL */
     struct adit_endpoint remote;  /* none through a relay */
     void *dialing;                /* who waits for it to be ready */
@@ -95,7 +96,7 @@ struct adit_host_config {
     struct adit_worker *w;
     const struct adit_identity *identity;
     struct adit_metrics *metrics;
-    const char *agent;         /* outlives the host */
+    const char *agent;          /* outlives the host */
     struct adit_net_config net; /* identity and metrics are filled in */
     struct adit_conncap_config caps;
     /*
@@ -121,17 +122,18 @@ struct adit_host {
     struct adit_list hconns;
     struct adit_list services;
     struct adit_list watches;
-    struct adit_list reserves; /* relays that we reserve on */
+    struct adit_list reserves;         /* relays that we reserve on */
     struct adit_endpoint bind4, bind6; /* where we listen; none: nowhere */
     struct adit_resolver *resolver;    /* borrowed; may be NULL */
-    struct adit_list stalled; /* bridges that wait, longest first */
+    struct adit_list stalled;          /* bridges that wait, longest first */
     struct adit_conncap caps;
     struct adit_maddr addrs[ADIT_HOST_MAX_ADDRS]; /* ours, without /p2p */
     size_t n_addrs;
     uint64_t record_seq; /* of the last signed peer record */
     size_t record_n;
-    uint8_t record[2048]; /* the record itself; 0 bytes: to be made */
+    uint8_t record[2048];       /* the record itself; 0 bytes: to be made */
     struct adit_task push_task; /* identify changed */
+    uint64_t last_id;           /* of a connection */
     bool is_closing;
 };
 
@@ -191,6 +193,12 @@ void adit_host_set_addrs(struct adit_host *h, const struct adit_maddr *v,
 
 /* The pool is full: see adit_net.relieve. */
 bool adit_host_relieve(struct adit_host *h);
+
+/*
+ * Where its peer is, with its /p2p once that is proven; through a relay the
+ * circuit's address.  Also of one that is over.
+ */
+void adit_hconn_describe(const struct adit_hconn *hc, struct adit_maddr *out);
 
 void adit_hconn_close(struct adit_hconn *hc, adit_err why, const char *text);
 

@@ -73,8 +73,7 @@ parse_list(const char *option, const char *list, struct adit_maddr *out,
                      option, max);
             return ADIT_EINVAL;
         }
-        if (adit_maddr_parse(adit_slice(item, len), &out[*n], &w) !=
-            ADIT_OK) {
+        if (adit_maddr_parse(adit_slice(item, len), &out[*n], &w) != ADIT_OK) {
             snprintf(why, ADIT_NODE_WHY_BYTES,
                      "%s: '%.*s' is wrong at character %zu: %s", option,
                      (int)ADIT_MIN(len, (size_t)80), item, w.at + 1, w.what);
@@ -90,8 +89,8 @@ parse_listen(const struct adit_node_config *cfg, struct adit_endpoint *out,
              size_t *n, char why[ADIT_NODE_WHY_BYTES])
 {
     struct adit_maddr v[MAX_LISTENERS];
-    adit_err e = parse_list("listen.tcp", cfg->listen_tcp, v, MAX_LISTENERS,
-                            n, why);
+    adit_err e =
+        parse_list("listen.tcp", cfg->listen_tcp, v, MAX_LISTENERS, n, why);
 
     for (size_t i = 0; e == ADIT_OK && i < *n; i++) {
         struct adit_slice rest;
@@ -213,11 +212,11 @@ bind_all(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
         if (bound->sa.sa_family == AF_INET6 &&
             adit_endpoint_is_none(&n->host->bind6))
             n->host->bind6 = *bound;
-        n_locals = adit_listener_addrs(n->listeners[i], locals,
-                                       ADIT_HOST_MAX_ADDRS);
+        n_locals =
+            adit_listener_addrs(n->listeners[i], locals, ADIT_HOST_MAX_ADDRS);
         n_locals = ADIT_MIN(n_locals, (size_t)ADIT_HOST_MAX_ADDRS);
-        for (size_t k = 0;
-             k < n_locals && n->n_listens < ADIT_HOST_MAX_ADDRS; k++)
+        for (size_t k = 0; k < n_locals && n->n_listens < ADIT_HOST_MAX_ADDRS;
+             k++)
             adit_endpoint_to_maddr(&locals[k], &n->listens[n->n_listens++]);
     }
     return e;

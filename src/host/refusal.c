@@ -37,8 +37,8 @@ void
 adit_refusal_count(struct adit_metrics *m, bool to_connect,
                    enum adit_rule rule)
 {
-    enum adit_metric status = to_connect ? ADIT_M_CONNECT_ST_REJECTED
-                                         : ADIT_M_RSVP_ST_REJECTED;
+    enum adit_metric status =
+        to_connect ? ADIT_M_CONNECT_ST_REJECTED : ADIT_M_RSVP_ST_REJECTED;
     enum adit_metric reason = ADIT_M_RSVP_REJ_DENIED;
 
     switch (adit_refusal_status(rule)) {
@@ -46,8 +46,8 @@ adit_refusal_count(struct adit_metrics *m, bool to_connect,
         if (rule == ADIT_RULE_RSVP_PER_IP)
             reason = ADIT_M_RSVP_REJ_IP;
         else
-            reason = to_connect ? ADIT_M_CONNECT_REJ_LIMIT
-                                : ADIT_M_RSVP_REJ_LIMIT;
+            reason =
+                to_connect ? ADIT_M_CONNECT_REJ_LIMIT : ADIT_M_RSVP_REJ_LIMIT;
         break;
     case ADIT_CIRCUIT_NO_RESERVATION:
         reason = ADIT_M_CONNECT_REJ_NO_RSVP;
@@ -66,8 +66,8 @@ adit_refusal_count(struct adit_metrics *m, bool to_connect,
     case ADIT_CIRCUIT_RESERVATION_REFUSED:
     case ADIT_CIRCUIT_UNUSED:
     case ADIT_CIRCUIT_OK:
-        reason = to_connect ? ADIT_M_CONNECT_REJ_DENIED
-                            : ADIT_M_RSVP_REJ_DENIED;
+        reason =
+            to_connect ? ADIT_M_CONNECT_REJ_DENIED : ADIT_M_RSVP_REJ_DENIED;
         break;
     }
     adit_metric_add(m, status, 1);

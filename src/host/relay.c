@@ -30,8 +30,8 @@ struct hop {
     struct adit_relay *r;
     struct adit_list link;
     struct adit_hconn *src_hc; /* while its stream lives */
-    struct adit_stream *src;   /* NULL: gone, or the bridge's */
-    struct adit_stream *stop;  /* likewise */
+    struct adit_hstream *src;  /* NULL: gone, or the bridge's */
+    struct adit_hstream *stop; /* likewise */
     struct adit_hconn *dst_hc;
     struct adit_hop_srv m;
     struct adit_stop_cli stop_m;
@@ -60,7 +60,8 @@ mark_reserved(struct adit_relay *r, const struct adit_peerid *id, bool on)
 
     if (p == NULL)
         return;
-    ADIT_LIST_EACH(n, tmp, &p->hconns) {
+    ADIT_LIST_EACH(n, tmp, &p->hconns)
+    {
         struct adit_hconn *hc =
             ADIT_CONTAINER_OF(n, struct adit_hconn, peer_link);
 
@@ -165,7 +166,7 @@ static void
 drop_stop(struct hop *p)
 {
     if (p->stop != NULL)
-        adit_stream_reset(p->stop, ADIT_YAMUX_RESET_RESOURCE);
+        adit_hstream_reset(p->stop, ADIT_YAMUX_RESET_RESOURCE);
     p->stop = NULL;
 }
 
@@ -174,7 +175,7 @@ hop_abort(struct hop *p)
 {
     drop_stop(p);
     if (p->src != NULL)
-        adit_stream_reset(p->src, ADIT_YAMUX_RESET_RESOURCE);
+        adit_hstream_reset(p->src, ADIT_YAMUX_RESET_RESOURCE);
     hop_free(p);
 }
 
@@ -187,7 +188,7 @@ hop_push(struct hop *p)
     struct adit_slice o;
 
     while ((o = adit_hop_srv_out(&p->m)).n > 0) {
-        size_t n = adit_stream_write_copy(p->src, o);
+        size_t n = adit_hstream_write_copy(p->src, o);
 
         adit_hop_srv_sent(&p->m, n);
         if (n < o.n)
@@ -240,12 +241,11 @@ budget_of(const struct adit_relay *r)
 {
     uint64_t cap = r->cfg.circuit_data_bytes != 0 ? r->cfg.circuit_data_bytes
                                                   : ADIT_BUDGET_NO_CAP;
-    struct adit_budget b = { .left_bytes = { cap, cap },
-                             .ends = ADIT_NEVER };
+    struct adit_budget b = { .left_bytes = { cap, cap }, .ends = ADIT_NEVER };
 
     if (r->cfg.circuit_duration_s != 0)
-        b.ends = adit_instant_add(
-            now_of(r), (int64_t)r->cfg.circuit_duration_s * ADIT_S);
+        b.ends = adit_instant_add(now_of(r),
+                                  (int64_t)r->cfg.circuit_duration_s * ADIT_S);
     return b;
 }
 
@@ -295,7 +295,7 @@ static void
 couple(struct hop *p)
 {
     struct adit_budget budget = budget_of(p->r);
-    struct adit_stream *src = p->src, *dst = p->stop;
+    struct adit_hstream *src = p->src, *dst = p->stop;
 
     if (dst == NULL) { /* it ended while OK was on its way */
         hop_abort(p);
@@ -329,7 +329,7 @@ stop_push(struct hop *p)
     struct adit_slice o;
 
     while (p->stop != NULL && (o = adit_stop_cli_out(&p->stop_m)).n > 0) {
-        size_t n = adit_stream_write_copy(p->stop, o);
+        size_t n = adit_hstream_write_copy(p->stop, o);
 
         adit_stop_cli_sent(&p->stop_m, n);
         if (n < o.n)
@@ -338,7 +338,7 @@ stop_push(struct hop *p)
 }
 
 static size_t
-stop_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+stop_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct hop *p = ctx;
     struct adit_stop_cli_event ev;
@@ -373,7 +373,7 @@ stop_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
 }
 
 static void
-stop_fin(void *ctx, struct adit_stream *s)
+stop_fin(void *ctx, struct adit_hstream *s)
 {
     struct hop *p = ctx;
 
@@ -383,14 +383,14 @@ stop_fin(void *ctx, struct adit_stream *s)
 }
 
 static void
-stop_room(void *ctx, struct adit_stream *s)
+stop_room(void *ctx, struct adit_hstream *s)
 {
     (void)s;
     stop_push(ctx);
 }
 
 static void
-stop_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+stop_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct hop *p = ctx;
 
@@ -404,7 +404,7 @@ stop_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
         stop_failed(p);
 }
 
-static const struct adit_stream_ops stop_ops = {
+static const struct adit_hstream_ops stop_ops = {
     .on_data = stop_data,
     .on_fin = stop_fin,
     .on_room = stop_room,
@@ -419,7 +419,8 @@ reserved_conn(struct adit_relay *r, const struct adit_peerid *id)
 
     if (p == NULL)
         return NULL;
-    ADIT_LIST_EACH(n, tmp, &p->hconns) {
+    ADIT_LIST_EACH(n, tmp, &p->hconns)
+    {
         struct adit_hconn *hc =
             ADIT_CONTAINER_OF(n, struct adit_hconn, peer_link);
 
@@ -436,15 +437,15 @@ start_stop(struct hop *p)
     struct adit_hconn *hc = reserved_conn(r, &p->dst_id);
 
     p->limit = (struct adit_circuit_limit){
-        .has = r->cfg.circuit_duration_s != 0 ||
-               r->cfg.circuit_data_bytes != 0,
+        .has =
+            r->cfg.circuit_duration_s != 0 || r->cfg.circuit_data_bytes != 0,
         .duration_s = r->cfg.circuit_duration_s,
         .data_bytes = r->cfg.circuit_data_bytes,
     };
     if (hc == NULL ||
         adit_timer_set(r->h->w, &p->timer,
                        adit_instant_add(now_of(r), STOP_US)) != ADIT_OK ||
-        adit_stream_open(hc, ADIT_STOP_ID, &stop_ops, p, &p->stop) !=
+        adit_hstream_open(hc, ADIT_STOP_ID, &stop_ops, p, &p->stop) !=
             ADIT_OK) {
         stop_failed(p);
         return;
@@ -475,8 +476,8 @@ adit_relay_judge(struct adit_relay *r, struct adit_ask *a)
         };
         return;
     }
-    a->verdict = adit_rsvp_connect(r->table, &a->peer, &a->dst, now_of(r),
-                                   &a->refusal);
+    a->verdict =
+        adit_rsvp_connect(r->table, &a->peer, &a->dst, now_of(r), &a->refusal);
     if (a->verdict == ADIT_ENORESERVATION)
         a->refusal.rule = ADIT_RULE_NO_RESERVATION;
 }
@@ -547,9 +548,8 @@ grant(struct hop *p, const struct adit_ask *a)
     uint8_t voucher[VOUCHER_BYTES];
     size_t n_voucher = 0;
     struct adit_hop_srv_reservation v = {
-        .expire_unix_s =
-            adit_worker_unix_s(r->h->w) +
-            adit_instant_sub(a->until, now_of(r)) / ADIT_S,
+        .expire_unix_s = adit_worker_unix_s(r->h->w) +
+                         adit_instant_sub(a->until, now_of(r)) / ADIT_S,
         .addrs = addrs,
         .n_addrs = own_addrs(p, maddrs),
         .limit = { .has = r->cfg.circuit_duration_s != 0 ||
@@ -565,10 +565,9 @@ grant(struct hop *p, const struct adit_ask *a)
     }
     for (size_t i = 0; i < v.n_addrs; i++)
         addrs[i] = adit_maddr_bytes(&maddrs[i]);
-    if (adit_voucher_enc(r->h->identity, &p->src_id,
-                         (uint64_t)v.expire_unix_s,
-                          (struct adit_mslice){ voucher, sizeof(voucher) },
-                          &n_voucher) == ADIT_OK)
+    if (adit_voucher_enc(r->h->identity, &p->src_id, (uint64_t)v.expire_unix_s,
+                         (struct adit_mslice){ voucher, sizeof(voucher) },
+                         &n_voucher) == ADIT_OK)
         v.voucher = adit_slice(voucher, n_voucher);
     if (adit_hop_srv_reserve_ok(&p->m, &v) != ADIT_OK) {
         adit_rsvp_drop(r->table, &p->src_id);
@@ -678,7 +677,7 @@ hop_events(struct hop *p)
         couple(p);
         break;
     case ADIT_HOP_SRV_DONE:
-        adit_stream_close(p->src);
+        adit_hstream_close(p->src);
         p->src = NULL;
         hop_abort(p);
         break;
@@ -686,7 +685,7 @@ hop_events(struct hop *p)
 }
 
 static size_t
-hop_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+hop_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct hop *p = ctx;
     size_t used;
@@ -702,7 +701,7 @@ hop_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
 }
 
 static void
-hop_fin(void *ctx, struct adit_stream *s)
+hop_fin(void *ctx, struct adit_hstream *s)
 {
     struct hop *p = ctx;
 
@@ -712,7 +711,7 @@ hop_fin(void *ctx, struct adit_stream *s)
 }
 
 static void
-hop_room(void *ctx, struct adit_stream *s)
+hop_room(void *ctx, struct adit_hstream *s)
 {
     struct hop *p = ctx;
 
@@ -722,7 +721,7 @@ hop_room(void *ctx, struct adit_stream *s)
 }
 
 static void
-hop_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+hop_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct hop *p = ctx;
 
@@ -733,7 +732,7 @@ hop_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
     hop_abort(p);
 }
 
-static const struct adit_stream_ops hop_ops = {
+static const struct adit_hstream_ops hop_ops = {
     .on_data = hop_data,
     .on_fin = hop_fin,
     .on_room = hop_room,
@@ -756,13 +755,13 @@ on_timer(void *ctx)
 }
 
 static void
-open_hop(void *ctx, struct adit_stream *s)
+open_hop(void *ctx, struct adit_hstream *s)
 {
     struct adit_relay *r = ctx;
     struct hop *p = ADIT_NEW(r->h->mem, struct hop);
 
     if (p == NULL) {
-        adit_stream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
+        adit_hstream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
         return;
     }
     p->r = r;
@@ -772,7 +771,7 @@ open_hop(void *ctx, struct adit_stream *s)
     p->timer = (struct adit_timer){ .fn = on_timer, .ctx = p };
     adit_hop_srv_init(&p->m, r->h->mem);
     adit_list_push_tail(&r->hops, &p->link);
-    adit_stream_take(s, &hop_ops, p);
+    adit_hstream_take(s, &hop_ops, p);
     if (adit_timer_set(r->h->w, &p->timer,
                        adit_instant_add(now_of(r), REQUEST_US)) != ADIT_OK)
         hop_abort(p);
@@ -820,8 +819,7 @@ adit_relay_free(struct adit_relay *r)
         return;
     adit_host_unserve(r->h, &r->service);
     while (!adit_list_is_empty(&r->hops)) {
-        struct hop *p =
-            ADIT_CONTAINER_OF(r->hops.next, struct hop, link);
+        struct hop *p = ADIT_CONTAINER_OF(r->hops.next, struct hop, link);
 
         if (p->bridge != NULL)
             adit_bridge_end_now(p->bridge);

@@ -27,7 +27,7 @@ struct adit_ask {
     struct adit_peerid dst;  /* CONNECT */
     struct adit_endpoint remote;
     /* The answer. */
-    adit_err verdict;           /* ADIT_OK, or why not */
+    adit_err verdict;            /* ADIT_OK, or why not */
     struct adit_refusal refusal; /* unless ADIT_OK */
     bool renewed;                /* RESERVE */
     struct adit_instant until;   /* RESERVE */
@@ -46,7 +46,7 @@ struct adit_relay_config {
     struct adit_rsvp_config table;
     uint32_t circuit_duration_s; /* 0: no limit */
     uint64_t circuit_data_bytes; /* each way; 0: no limit */
-    bool announce_private; /* a relay of a private network */
+    bool announce_private;       /* a relay of a private network */
 };
 
 /* ADIT_ENOMEM. */

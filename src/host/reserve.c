@@ -34,7 +34,7 @@ struct adit_reserve {
     enum adit_reserve_state state;
     struct adit_connect *connect;
     struct adit_hconn *hc;
-    struct adit_stream *hop; /* asking, or renewing */
+    struct adit_hstream *hop; /* asking, or renewing */
     struct adit_hop_cli m;
     struct adit_host_watch watch;
     struct adit_timer timer; /* retry, renewal, or the answer's deadline */
@@ -51,9 +51,8 @@ static void ask(struct adit_reserve *r);
 static adit_err
 arm(struct adit_reserve *r, int64_t us)
 {
-    return adit_timer_set(
-        r->h->w, &r->timer,
-        adit_instant_add(adit_worker_now(r->h->w), us));
+    return adit_timer_set(r->h->w, &r->timer,
+                          adit_instant_add(adit_worker_now(r->h->w), us));
 }
 
 static int64_t
@@ -69,7 +68,7 @@ static void
 drop_hop(struct adit_reserve *r)
 {
     if (r->hop != NULL)
-        adit_stream_reset(r->hop, ADIT_YAMUX_NORMAL);
+        adit_hstream_reset(r->hop, ADIT_YAMUX_NORMAL);
     r->hop = NULL;
     adit_hop_cli_fini(&r->m);
 }
@@ -98,8 +97,7 @@ lost(struct adit_reserve *r, adit_err why, uint32_t status, const char *text)
 
 /* A renewal failed: nothing is lost before the reservation itself is. */
 static void
-failed(struct adit_reserve *r, adit_err why, uint32_t status,
-       const char *text)
+failed(struct adit_reserve *r, adit_err why, uint32_t status, const char *text)
 {
     int64_t left = (r->expire_unix_s - adit_worker_unix_s(r->h->w)) * ADIT_S;
 
@@ -161,7 +159,7 @@ granted(struct adit_reserve *r, const struct adit_hop_cli_event *ev)
         add_own(r, adit_maddr_bytes(&r->addrs[i]));
     for (size_t i = 0; i < ev->n_addrs; i++)
         add_own(r, ev->addrs[i]);
-    adit_stream_close(r->hop);
+    adit_hstream_close(r->hop);
     r->hop = NULL;
     adit_hop_cli_fini(&r->m);
     r->state = ADIT_RESERVE_HELD;
@@ -175,7 +173,7 @@ granted(struct adit_reserve *r, const struct adit_hop_cli_event *ev)
 }
 
 static size_t
-hop_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+hop_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct adit_reserve *r = ctx;
     struct adit_hop_cli_event ev;
@@ -200,7 +198,7 @@ hop_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
 }
 
 static void
-hop_fin(void *ctx, struct adit_stream *s)
+hop_fin(void *ctx, struct adit_hstream *s)
 {
     (void)s;
     failed(ctx, ADIT_EPROTO, 0, "the relay closed without an answer");
@@ -212,7 +210,7 @@ hop_push(struct adit_reserve *r)
     struct adit_slice o;
 
     while ((o = adit_hop_cli_out(&r->m)).n > 0) {
-        size_t n = adit_stream_write_copy(r->hop, o);
+        size_t n = adit_hstream_write_copy(r->hop, o);
 
         adit_hop_cli_sent(&r->m, n);
         if (n < o.n)
@@ -221,25 +219,26 @@ hop_push(struct adit_reserve *r)
 }
 
 static void
-hop_room(void *ctx, struct adit_stream *s)
+hop_room(void *ctx, struct adit_hstream *s)
 {
     (void)s;
     hop_push(ctx);
 }
 
 static void
-hop_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+hop_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct adit_reserve *r = ctx;
 
     (void)s;
     (void)code;
     r->hop = NULL;
-    failed(r, why, 0, why == ADIT_EUNSUPPORTED ? "that peer is not a relay"
-                                               : "the relay broke off");
+    failed(r, why, 0,
+           why == ADIT_EUNSUPPORTED ? "that peer is not a relay"
+                                    : "the relay broke off");
 }
 
-static const struct adit_stream_ops hop_ops = {
+static const struct adit_hstream_ops hop_ops = {
     .on_data = hop_data,
     .on_fin = hop_fin,
     .on_room = hop_room,
@@ -258,7 +257,7 @@ ask(struct adit_reserve *r)
     if (e == ADIT_OK)
         e = arm(r, ANSWER_US);
     if (e == ADIT_OK)
-        e = adit_stream_open(r->hc, ADIT_HOP_ID, &hop_ops, r, &r->hop);
+        e = adit_hstream_open(r->hc, ADIT_HOP_ID, &hop_ops, r, &r->hop);
     if (e != ADIT_OK) {
         failed(r, e, 0, "no stream to the relay");
         return;
@@ -330,8 +329,8 @@ on_timer(void *ctx)
 /* ---- verbs --------------------------------------------------------------- */
 
 adit_err
-adit_reserve_new(struct adit_host *h, const struct adit_maddr *addrs,
-                 size_t n, const struct adit_reserve_events *ev, void *ctx,
+adit_reserve_new(struct adit_host *h, const struct adit_maddr *addrs, size_t n,
+                 const struct adit_reserve_events *ev, void *ctx,
                  struct adit_reserve **out)
 {
     struct adit_reserve *r = ADIT_NEW(h->mem, struct adit_reserve);
@@ -418,7 +417,8 @@ adit_reserve_addrs(const struct adit_reserve *r, size_t *n)
 bool
 adit_reserve_is_relay(const struct adit_host *h, const struct adit_peerid *id)
 {
-    ADIT_LIST_EACH(n, tmp, &((struct adit_host *)(uintptr_t)h)->reserves) {
+    ADIT_LIST_EACH(n, tmp, &((struct adit_host *)(uintptr_t)h)->reserves)
+    {
         const struct adit_reserve *r =
             ADIT_CONTAINER_OF(n, struct adit_reserve, link);
 

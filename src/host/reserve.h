@@ -53,8 +53,8 @@ void adit_reserve_free(struct adit_reserve *r);
 enum adit_reserve_state adit_reserve_state(const struct adit_reserve *r);
 const struct adit_peerid *adit_reserve_relay(const struct adit_reserve *r);
 int64_t adit_reserve_expire_unix_s(const struct adit_reserve *r);
-const struct adit_circuit_limit *
-adit_reserve_limit(const struct adit_reserve *r);
+const struct adit_circuit_limit *adit_reserve_limit(
+    const struct adit_reserve *r);
 /* Where others dial us, each ending in /p2p-circuit; n = 0 unless held. */
 const struct adit_maddr *adit_reserve_addrs(const struct adit_reserve *r,
                                             size_t *n);

@@ -11,27 +11,27 @@
 
 /* What the stream did not take at once. */
 struct saying {
-    struct adit_stream *s;
+    struct adit_hstream *s;
     struct adit_mem *mem;
     size_t off, n;
     uint8_t buf[ADIT_IDENTIFY_OUT_BYTES];
 };
 
 static void
-saying_room(void *ctx, struct adit_stream *s)
+saying_room(void *ctx, struct adit_hstream *s)
 {
     struct saying *y = ctx;
 
-    y->off += adit_stream_write_copy(
-        s, adit_slice(y->buf + y->off, y->n - y->off));
+    y->off +=
+        adit_hstream_write_copy(s, adit_slice(y->buf + y->off, y->n - y->off));
     if (y->off < y->n)
         return;
-    adit_stream_close(s);
+    adit_hstream_close(s);
     ADIT_FREE(y->mem, y);
 }
 
 static void
-saying_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+saying_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct saying *y = ctx;
 
@@ -42,14 +42,14 @@ saying_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
 }
 
 static size_t
-saying_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+saying_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     (void)ctx;
     (void)s;
     return in.n; /* there is nothing to hear */
 }
 
-static const struct adit_stream_ops saying_ops = {
+static const struct adit_hstream_ops saying_ops = {
     .on_data = saying_data,
     .on_room = saying_room,
     .on_end = saying_end,
@@ -68,9 +68,8 @@ record_of(struct adit_host *h)
     for (size_t i = 0; i < h->n_addrs; i++)
         addrs[i] = adit_maddr_bytes(&h->addrs[i]);
     if (adit_record_enc(h->identity, seq, addrs, h->n_addrs,
-                         (struct adit_mslice){ h->record,
-                                               sizeof(h->record) },
-                         &h->record_n) != ADIT_OK) {
+                        (struct adit_mslice){ h->record, sizeof(h->record) },
+                        &h->record_n) != ADIT_OK) {
         h->record_n = 0;
         return ADIT_SLICE_NONE;
     }
@@ -101,7 +100,8 @@ message(struct adit_hconn *hc, uint8_t dst[static ADIT_IDENTIFY_OUT_BYTES])
     info.observed = adit_maddr_bytes(&observed);
     for (size_t i = 0; i < h->n_addrs; i++)
         addrs[i] = adit_maddr_bytes(&h->addrs[i]);
-    ADIT_LIST_EACH(n, tmp, &h->services) {
+    ADIT_LIST_EACH(n, tmp, &h->services)
+    {
         const struct adit_service *v =
             ADIT_CONTAINER_OF(n, struct adit_service, link);
 
@@ -113,32 +113,32 @@ message(struct adit_hconn *hc, uint8_t dst[static ADIT_IDENTIFY_OUT_BYTES])
 }
 
 static void
-say(struct adit_stream *s)
+say(struct adit_hstream *s)
 {
     struct adit_mem *mem = s->hc->host->mem;
     uint8_t buf[ADIT_IDENTIFY_OUT_BYTES];
     size_t n = message(s->hc, buf);
-    size_t done = adit_stream_write_copy(s, adit_slice(buf, n));
+    size_t done = adit_hstream_write_copy(s, adit_slice(buf, n));
     struct saying *y;
 
     if (done == n) {
-        adit_stream_close(s);
+        adit_hstream_close(s);
         return;
     }
     y = ADIT_NEW(mem, struct saying);
     if (y == NULL) {
-        adit_stream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
+        adit_hstream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
         return;
     }
     y->s = s;
     y->mem = mem;
     y->n = n - done;
     memcpy(y->buf, buf + done, y->n);
-    adit_stream_take(s, &saying_ops, y);
+    adit_hstream_take(s, &saying_ops, y);
 }
 
 static void
-open_id(void *ctx, struct adit_stream *s)
+open_id(void *ctx, struct adit_hstream *s)
 {
     (void)ctx;
     say(s);
@@ -147,7 +147,7 @@ open_id(void *ctx, struct adit_stream *s)
 /* ---- hearing ----------------------------------------------------------- */
 
 struct hearing {
-    struct adit_stream *s;
+    struct adit_hstream *s;
     struct adit_hconn *hc;
     struct adit_timer timer;
     struct adit_identify m;
@@ -171,7 +171,8 @@ heard(struct adit_hconn *hc, const struct adit_identify_result *res)
     hc->is_identified = true;
     hc->has_push = adit_identify_has(res, ADIT_IDENTIFY_PUSH_ID);
     hc->has_hop = adit_identify_has(res, ADIT_HOP_ID);
-    ADIT_LIST_EACH(n, tmp, &h->watches) {
+    ADIT_LIST_EACH(n, tmp, &h->watches)
+    {
         struct adit_host_watch *w =
             ADIT_CONTAINER_OF(n, struct adit_host_watch, link);
 
@@ -181,26 +182,26 @@ heard(struct adit_hconn *hc, const struct adit_identify_result *res)
 }
 
 static size_t
-hearing_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+hearing_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct hearing *r = ctx;
     size_t used;
 
     if (adit_identify_feed(&r->m, adit_slice(in.p, in.n), &used) != ADIT_OK) {
-        adit_stream_reset(s, ADIT_YAMUX_RESET_PROTOCOL);
+        adit_hstream_reset(s, ADIT_YAMUX_RESET_PROTOCOL);
         hearing_free(r);
     }
     return in.n;
 }
 
 static void
-hearing_fin(void *ctx, struct adit_stream *s)
+hearing_fin(void *ctx, struct adit_hstream *s)
 {
     struct hearing *r = ctx;
     struct adit_identify_result res;
     struct adit_hconn *hc = r->hc;
 
-    adit_stream_close(s);
+    adit_hstream_close(s);
     if (adit_identify_eof(&r->m) == ADIT_OK &&
         adit_identify_next(&r->m, &res) == ADIT_OK)
         heard(hc, &res);
@@ -208,7 +209,7 @@ hearing_fin(void *ctx, struct adit_stream *s)
 }
 
 static void
-hearing_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+hearing_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     (void)s;
     (void)why;
@@ -216,7 +217,7 @@ hearing_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
     hearing_free(ctx);
 }
 
-static const struct adit_stream_ops hearing_ops = {
+static const struct adit_hstream_ops hearing_ops = {
     .on_data = hearing_data,
     .on_fin = hearing_fin,
     .on_end = hearing_end,
@@ -227,7 +228,7 @@ hearing_late(void *ctx)
 {
     struct hearing *r = ctx;
 
-    adit_stream_reset(r->s, ADIT_YAMUX_RESET_RESOURCE);
+    adit_hstream_reset(r->s, ADIT_YAMUX_RESET_RESOURCE);
     hearing_free(r);
 }
 
@@ -252,17 +253,17 @@ hearing_new(struct adit_hconn *hc)
 }
 
 static void
-open_push(void *ctx, struct adit_stream *s)
+open_push(void *ctx, struct adit_hstream *s)
 {
     struct hearing *r = hearing_new(s->hc);
 
     (void)ctx;
     if (r == NULL) {
-        adit_stream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
+        adit_hstream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
         return;
     }
     r->s = s;
-    adit_stream_take(s, &hearing_ops, r);
+    adit_hstream_take(s, &hearing_ops, r);
 }
 
 void
@@ -272,18 +273,18 @@ adit_svc_identify_ask(struct adit_hconn *hc)
 
     if (r == NULL)
         return;
-    if (adit_stream_open(hc, ADIT_IDENTIFY_ID, &hearing_ops, r, &r->s) !=
+    if (adit_hstream_open(hc, ADIT_IDENTIFY_ID, &hearing_ops, r, &r->s) !=
         ADIT_OK) {
         hearing_free(r);
         return;
     }
-    adit_stream_fin(r->s); /* we only listen */
+    adit_hstream_fin(r->s); /* we only listen */
 }
 
 /* ---- pushing ----------------------------------------------------------- */
 
 static void
-pushing_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+pushing_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     (void)ctx;
     (void)s;
@@ -292,13 +293,13 @@ pushing_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
 }
 
 static void
-pushing_open(void *ctx, struct adit_stream *s)
+pushing_open(void *ctx, struct adit_hstream *s)
 {
     (void)ctx;
     say(s);
 }
 
-static const struct adit_stream_ops pushing_ops = {
+static const struct adit_hstream_ops pushing_ops = {
     .on_open = pushing_open,
     .on_end = pushing_end,
 };
@@ -309,15 +310,16 @@ push_all(void *ctx)
     struct adit_host *h = ctx;
 
     h->record_n = 0;
-    ADIT_LIST_EACH(n, tmp, &h->hconns) {
+    ADIT_LIST_EACH(n, tmp, &h->hconns)
+    {
         struct adit_hconn *hc = ADIT_CONTAINER_OF(n, struct adit_hconn, link);
-        struct adit_stream *s;
+        struct adit_hstream *s;
 
         /* A peer whose connection has no room for one more stream learns it
          * with the next change. */
         if (hc->has_push && !hc->is_over &&
-            adit_stream_open(hc, ADIT_IDENTIFY_PUSH_ID, &pushing_ops, NULL,
-                             &s) != ADIT_OK)
+            adit_hstream_open(hc, ADIT_IDENTIFY_PUSH_ID, &pushing_ops, NULL,
+                              &s) != ADIT_OK)
             continue;
     }
 }

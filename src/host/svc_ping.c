@@ -12,7 +12,7 @@
 /* ---- answering --------------------------------------------------------- */
 
 struct answering {
-    struct adit_stream *s;
+    struct adit_hstream *s;
     struct adit_worker *w;
     struct adit_timer timer;
     struct adit_ping m;
@@ -31,7 +31,7 @@ answering_push(struct answering *a)
     struct adit_slice o;
 
     while ((o = adit_ping_out(&a->m)).n > 0) {
-        size_t n = adit_stream_write_copy(a->s, o);
+        size_t n = adit_hstream_write_copy(a->s, o);
 
         adit_ping_sent(&a->m, n);
         if (n < o.n)
@@ -40,7 +40,7 @@ answering_push(struct answering *a)
 }
 
 static size_t
-answering_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+answering_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct answering *a = ctx;
     size_t done = 0, used;
@@ -53,28 +53,28 @@ answering_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
     } while (used > 0 && done < in.n);
     /* Moving an armed timer cannot fail. */
     if (adit_timer_set(a->w, &a->timer,
-                       adit_instant_add(adit_worker_now(a->w),
-                                        SILENCE_US)) != ADIT_OK)
+                       adit_instant_add(adit_worker_now(a->w), SILENCE_US)) !=
+        ADIT_OK)
         adit_timer_stop(a->w, &a->timer);
     return done;
 }
 
 static void
-answering_room(void *ctx, struct adit_stream *s)
+answering_room(void *ctx, struct adit_hstream *s)
 {
     answering_push(ctx);
-    adit_stream_resume(s);
+    adit_hstream_resume(s);
 }
 
 static void
-answering_fin(void *ctx, struct adit_stream *s)
+answering_fin(void *ctx, struct adit_hstream *s)
 {
-    adit_stream_close(s);
+    adit_hstream_close(s);
     answering_free(ctx);
 }
 
 static void
-answering_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+answering_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     (void)s;
     (void)why;
@@ -82,7 +82,7 @@ answering_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
     answering_free(ctx);
 }
 
-static const struct adit_stream_ops answering_ops = {
+static const struct adit_hstream_ops answering_ops = {
     .on_data = answering_data,
     .on_fin = answering_fin,
     .on_room = answering_room,
@@ -94,19 +94,19 @@ answering_silent(void *ctx)
 {
     struct answering *a = ctx;
 
-    adit_stream_reset(a->s, ADIT_YAMUX_RESET_RESOURCE);
+    adit_hstream_reset(a->s, ADIT_YAMUX_RESET_RESOURCE);
     answering_free(a);
 }
 
 static void
-open_answering(void *ctx, struct adit_stream *s)
+open_answering(void *ctx, struct adit_hstream *s)
 {
     struct adit_worker *w = s->hc->host->w;
     struct answering *a = ADIT_NEW(adit_worker_mem(w), struct answering);
 
     (void)ctx;
     if (a == NULL) {
-        adit_stream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
+        adit_hstream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
         return;
     }
     a->s = s;
@@ -116,11 +116,11 @@ open_answering(void *ctx, struct adit_stream *s)
     if (adit_timer_set(w, &a->timer,
                        adit_instant_add(adit_worker_now(w), SILENCE_US)) !=
         ADIT_OK) {
-        adit_stream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
+        adit_hstream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
         answering_free(a);
         return;
     }
-    adit_stream_take(s, &answering_ops, a);
+    adit_hstream_take(s, &answering_ops, a);
 }
 
 void
@@ -136,7 +136,7 @@ adit_svc_ping_init(struct adit_service *v)
 /* ---- asking ------------------------------------------------------------ */
 
 struct adit_pinging {
-    struct adit_stream *s;
+    struct adit_hstream *s;
     struct adit_worker *w;
     struct adit_timer timer; /* the answer's deadline, or the next ping */
     struct adit_instant asked;
@@ -159,7 +159,7 @@ static void
 pinging_over(struct adit_pinging *p, adit_err why)
 {
     if (p->s != NULL)
-        adit_stream_close(p->s);
+        adit_hstream_close(p->s);
     p->on_pong(p->ctx, why, 0);
     pinging_free(p);
 }
@@ -170,7 +170,7 @@ pinging_push(struct adit_pinging *p)
     struct adit_slice o;
 
     while ((o = adit_pinger_out(&p->m)).n > 0) {
-        size_t n = adit_stream_write_copy(p->s, o);
+        size_t n = adit_hstream_write_copy(p->s, o);
 
         adit_pinger_sent(&p->m, n);
         if (n < o.n)
@@ -196,7 +196,7 @@ pinging_ask(struct adit_pinging *p)
 }
 
 static size_t
-pinging_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+pinging_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct adit_pinging *p = ctx;
     size_t used;
@@ -224,21 +224,21 @@ pinging_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
 }
 
 static void
-pinging_fin(void *ctx, struct adit_stream *s)
+pinging_fin(void *ctx, struct adit_hstream *s)
 {
     (void)s;
     pinging_over(ctx, ADIT_ERESET);
 }
 
 static void
-pinging_room(void *ctx, struct adit_stream *s)
+pinging_room(void *ctx, struct adit_hstream *s)
 {
     (void)s;
     pinging_push(ctx);
 }
 
 static void
-pinging_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+pinging_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct adit_pinging *p = ctx;
 
@@ -248,7 +248,7 @@ pinging_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
     pinging_over(p, why);
 }
 
-static const struct adit_stream_ops pinging_ops = {
+static const struct adit_hstream_ops pinging_ops = {
     .on_data = pinging_data,
     .on_fin = pinging_fin,
     .on_room = pinging_room,
@@ -272,8 +272,7 @@ adit_svc_ping_ask(struct adit_hconn *hc, unsigned n, int64_t gap_us,
                   void *ctx, struct adit_pinging **out)
 {
     struct adit_worker *w = hc->host->w;
-    struct adit_pinging *p = ADIT_NEW(adit_worker_mem(w),
-                                      struct adit_pinging);
+    struct adit_pinging *p = ADIT_NEW(adit_worker_mem(w), struct adit_pinging);
     adit_err e;
 
     if (p == NULL)
@@ -287,7 +286,7 @@ adit_svc_ping_ask(struct adit_hconn *hc, unsigned n, int64_t gap_us,
     adit_pinger_init(&p->m);
     e = adit_timer_set(w, &p->timer, adit_worker_now(w));
     if (e == ADIT_OK)
-        e = adit_stream_open(hc, ADIT_PING_PROTOCOL, &pinging_ops, p, &p->s);
+        e = adit_hstream_open(hc, ADIT_PING_PROTOCOL, &pinging_ops, p, &p->s);
     if (e != ADIT_OK) {
         pinging_free(p);
         return e;
@@ -300,6 +299,6 @@ void
 adit_svc_ping_cancel(struct adit_pinging *p)
 {
     if (p->s != NULL)
-        adit_stream_close(p->s);
+        adit_hstream_close(p->s);
     pinging_free(p);
 }

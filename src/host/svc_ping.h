@@ -20,10 +20,11 @@ struct adit_pinging;
  * each round trip, and at the end ADIT_DONE, or why it broke off; nothing
  * after that.
  */
-ADIT_MUST_USE adit_err adit_svc_ping_ask(
-    struct adit_hconn *hc, unsigned n, int64_t gap_us,
-    void (*on_pong)(void *ctx, adit_err e, int64_t rtt_us), void *ctx,
-    struct adit_pinging **out);
+ADIT_MUST_USE adit_err adit_svc_ping_ask(struct adit_hconn *hc, unsigned n,
+                                         int64_t gap_us,
+                                         void (*on_pong)(void *ctx, adit_err e,
+                                                         int64_t rtt_us),
+                                         void *ctx, struct adit_pinging **out);
 
 /* Before its end: no further call. */
 void adit_svc_ping_cancel(struct adit_pinging *p);

@@ -9,7 +9,7 @@
 #define REQUEST_US (30 * ADIT_S)
 
 struct stop {
-    struct adit_stream *s;
+    struct adit_hstream *s;
     struct adit_host *h;
     struct adit_timer timer;
     struct adit_stop_srv m;
@@ -29,7 +29,7 @@ static void
 stop_abort(struct stop *p)
 {
     if (p->s != NULL)
-        adit_stream_reset(p->s, ADIT_YAMUX_RESET_PROTOCOL);
+        adit_hstream_reset(p->s, ADIT_YAMUX_RESET_PROTOCOL);
     stop_free(p);
 }
 
@@ -47,13 +47,13 @@ incoming(struct stop *p, const struct adit_stop_srv_event *ev)
     else
         e = adit_stop_srv_accept(&p->m);
     if (e != ADIT_OK) /* it was asked just now */
-        adit_stream_fin(p->s);
+        adit_hstream_fin(p->s);
 }
 
 static void
 to_circuit(struct stop *p)
 {
-    struct adit_stream *s = p->s;
+    struct adit_hstream *s = p->s;
     struct adit_host *h = p->h;
     struct adit_circuit *c;
 
@@ -79,7 +79,7 @@ advance(struct stop *p)
         struct adit_slice o;
 
         while ((o = adit_stop_srv_out(&p->m)).n > 0) {
-            size_t n = adit_stream_write_copy(p->s, o);
+            size_t n = adit_hstream_write_copy(p->s, o);
 
             adit_stop_srv_sent(&p->m, n);
             if (n < o.n)
@@ -97,7 +97,7 @@ advance(struct stop *p)
             to_circuit(p);
             return;
         case ADIT_STOP_SRV_DONE:
-            adit_stream_close(p->s);
+            adit_hstream_close(p->s);
             p->s = NULL;
             stop_free(p);
             return;
@@ -106,14 +106,13 @@ advance(struct stop *p)
 }
 
 static size_t
-on_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+on_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct stop *p = ctx;
     size_t used;
 
     (void)s;
-    if (adit_stop_srv_feed(&p->m, adit_slice(in.p, in.n), &used) !=
-        ADIT_OK) {
+    if (adit_stop_srv_feed(&p->m, adit_slice(in.p, in.n), &used) != ADIT_OK) {
         stop_abort(p);
         return in.n;
     }
@@ -123,7 +122,7 @@ on_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
 }
 
 static void
-on_fin(void *ctx, struct adit_stream *s)
+on_fin(void *ctx, struct adit_hstream *s)
 {
     struct stop *p = ctx;
 
@@ -133,14 +132,14 @@ on_fin(void *ctx, struct adit_stream *s)
 }
 
 static void
-on_room(void *ctx, struct adit_stream *s)
+on_room(void *ctx, struct adit_hstream *s)
 {
     (void)s;
     advance(ctx);
 }
 
 static void
-on_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+on_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct stop *p = ctx;
 
@@ -151,7 +150,7 @@ on_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
     stop_free(p);
 }
 
-static const struct adit_stream_ops ops = {
+static const struct adit_hstream_ops ops = {
     .on_data = on_data,
     .on_fin = on_fin,
     .on_room = on_room,
@@ -165,24 +164,24 @@ on_timer(void *ctx)
 }
 
 static void
-open_stop(void *ctx, struct adit_stream *s)
+open_stop(void *ctx, struct adit_hstream *s)
 {
     struct adit_host *h = s->hc->host;
     struct stop *p = ADIT_NEW(h->mem, struct stop);
 
     (void)ctx;
     if (p == NULL) {
-        adit_stream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
+        adit_hstream_reset(s, ADIT_YAMUX_RESET_RESOURCE);
         return;
     }
     p->s = s;
     p->h = h;
     p->timer = (struct adit_timer){ .fn = on_timer, .ctx = p };
     adit_stop_srv_init(&p->m, h->mem);
-    adit_stream_take(s, &ops, p);
+    adit_hstream_take(s, &ops, p);
     if (adit_timer_set(h->w, &p->timer,
-                       adit_instant_add(adit_worker_now(h->w),
-                                        REQUEST_US)) != ADIT_OK)
+                       adit_instant_add(adit_worker_now(h->w), REQUEST_US)) !=
+        ADIT_OK)
         stop_abort(p);
 }
 

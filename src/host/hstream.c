@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "host/stream.h"
+#include "host/hstream.h"
 
 #include "host/host.h"
 
@@ -10,13 +10,13 @@
 #define LINGER_US (10 * ADIT_S)
 
 static struct adit_worker *
-worker(const struct adit_stream *s)
+worker(const struct adit_hstream *s)
 {
     return s->hc->host->w;
 }
 
 static struct adit_pool *
-pool(const struct adit_stream *s)
+pool(const struct adit_hstream *s)
 {
     return adit_worker_pool(worker(s));
 }
@@ -24,13 +24,13 @@ pool(const struct adit_stream *s)
 static void
 reap(void *ctx)
 {
-    struct adit_stream *s = ctx;
+    struct adit_hstream *s = ctx;
 
     adit_mem_free(adit_worker_mem(worker(s)), s, sizeof(*s));
 }
 
 static void
-end_mss(struct adit_stream *s)
+end_mss(struct adit_hstream *s)
 {
     if (s->mss == NULL)
         return;
@@ -41,7 +41,7 @@ end_mss(struct adit_stream *s)
 }
 
 static void
-destroy(struct adit_stream *s)
+destroy(struct adit_hstream *s)
 {
     if (adit_is_retired(&s->retiree))
         return;
@@ -66,9 +66,9 @@ destroy(struct adit_stream *s)
 
 /* Tell the handler, then forget both. */
 static void
-end(struct adit_stream *s, adit_err why, uint32_t code)
+end(struct adit_hstream *s, adit_err why, uint32_t code)
 {
-    const struct adit_stream_ops *ops = s->ops;
+    const struct adit_hstream_ops *ops = s->ops;
 
     s->ops = NULL;
     if (ops != NULL)
@@ -79,14 +79,14 @@ end(struct adit_stream *s, adit_err why, uint32_t code)
 static void
 on_timer(void *ctx)
 {
-    struct adit_stream *s = ctx;
+    struct adit_hstream *s = ctx;
 
     adit_conn_reset(s->hc->conn, s->ys, ADIT_YAMUX_RESET_NEGOTIATION);
     end(s, ADIT_ETIMEDOUT, 0);
 }
 
 static adit_err
-arm(struct adit_stream *s, int64_t us)
+arm(struct adit_hstream *s, int64_t us)
 {
     return adit_timer_set(worker(s), &s->timer,
                           adit_instant_add(adit_worker_now(worker(s)), us));
@@ -94,7 +94,7 @@ arm(struct adit_stream *s, int64_t us)
 
 /* Send what multistream has to say, as far as there is room. */
 static void
-pump_mss(struct adit_stream *s)
+pump_mss(struct adit_hstream *s)
 {
     struct adit_slice o;
 
@@ -115,10 +115,10 @@ pump_mss(struct adit_stream *s)
 
 static adit_err
 make(struct adit_hconn *hc, struct adit_yamux_stream *ys, bool is_inbound,
-     struct adit_stream **out)
+     struct adit_hstream **out)
 {
     struct adit_mem *mem = adit_worker_mem(hc->host->w);
-    struct adit_stream *s = ADIT_NEW(mem, struct adit_stream);
+    struct adit_hstream *s = ADIT_NEW(mem, struct adit_hstream);
 
     if (s == NULL)
         return ADIT_ENOMEM;
@@ -143,12 +143,12 @@ make(struct adit_hconn *hc, struct adit_yamux_stream *ys, bool is_inbound,
 }
 
 adit_err
-adit_stream_open(struct adit_hconn *hc, const char *protocol,
-                 const struct adit_stream_ops *ops, void *ctx,
-                 struct adit_stream **out)
+adit_hstream_open(struct adit_hconn *hc, const char *protocol,
+                  const struct adit_hstream_ops *ops, void *ctx,
+                  struct adit_hstream **out)
 {
     struct adit_yamux_stream *ys;
-    struct adit_stream *s;
+    struct adit_hstream *s;
     adit_err e = adit_conn_open(hc->conn, &ys);
 
     if (e != ADIT_OK)
@@ -168,9 +168,9 @@ adit_stream_open(struct adit_hconn *hc, const char *protocol,
 }
 
 adit_err
-adit_stream_accept(struct adit_hconn *hc, struct adit_yamux_stream *ys)
+adit_hstream_accept(struct adit_hconn *hc, struct adit_yamux_stream *ys)
 {
-    struct adit_stream *s;
+    struct adit_hstream *s;
     adit_err e;
 
     if (hc->n_negotiating >= ADIT_HCONN_MAX_NEGOTIATING)
@@ -184,8 +184,8 @@ adit_stream_accept(struct adit_hconn *hc, struct adit_yamux_stream *ys)
 }
 
 void
-adit_stream_take(struct adit_stream *s, const struct adit_stream_ops *ops,
-                 void *ctx)
+adit_hstream_take(struct adit_hstream *s, const struct adit_hstream_ops *ops,
+                  void *ctx)
 {
     s->ops = ops;
     s->ctx = ctx;
@@ -194,7 +194,7 @@ adit_stream_take(struct adit_stream *s, const struct adit_stream_ops *ops,
 /* ---- reading ----------------------------------------------------------- */
 
 static void
-tell_fin(struct adit_stream *s)
+tell_fin(struct adit_hstream *s)
 {
     if (!s->rx_fin || s->rx_fin_told || s->rx.n_bytes > 0 || s->mss != NULL)
         return;
@@ -206,14 +206,14 @@ tell_fin(struct adit_stream *s)
 }
 
 static void
-took(struct adit_stream *s, size_t n)
+took(struct adit_hstream *s, size_t n)
 {
     if (n > 0 && s->ys != NULL && !s->manual_credit)
         adit_conn_consumed(s->hc->conn, s->ys, n);
 }
 
 static void
-keep(struct adit_stream *s, struct adit_mslice in)
+keep(struct adit_hstream *s, struct adit_mslice in)
 {
     adit_err e;
 
@@ -229,7 +229,7 @@ keep(struct adit_stream *s, struct adit_mslice in)
 }
 
 static void
-push(struct adit_stream *s, struct adit_mslice in)
+push(struct adit_hstream *s, struct adit_mslice in)
 {
     size_t n = 0;
 
@@ -252,7 +252,7 @@ push(struct adit_stream *s, struct adit_mslice in)
 
 /* The inbound side: which service is it? */
 static void
-dispatch(struct adit_stream *s, struct adit_slice name)
+dispatch(struct adit_hstream *s, struct adit_slice name)
 {
     const struct adit_service *v =
         adit_host_service(s->hc->host, name, adit_hconn_is_limited(s->hc));
@@ -266,17 +266,17 @@ dispatch(struct adit_stream *s, struct adit_slice name)
 }
 
 static void
-agreed(struct adit_stream *s)
+agreed(struct adit_hstream *s)
 {
     s->is_open = true;
     adit_timer_stop(worker(s), &s->timer);
     if (s->is_inbound) {
-        const struct adit_service *v = adit_host_service(
-            s->hc->host, adit_slice_str(s->protocol),
-            adit_hconn_is_limited(s->hc));
+        const struct adit_service *v =
+            adit_host_service(s->hc->host, adit_slice_str(s->protocol),
+                              adit_hconn_is_limited(s->hc));
 
         if (v == NULL) { /* taken off meanwhile */
-            adit_stream_reset(s, ADIT_YAMUX_RESET_NEGOTIATION);
+            adit_hstream_reset(s, ADIT_YAMUX_RESET_NEGOTIATION);
             return;
         }
         v->open(v->ctx, s);
@@ -286,7 +286,7 @@ agreed(struct adit_stream *s)
 }
 
 static bool
-feed_mss(struct adit_stream *s, struct adit_mslice *in)
+feed_mss(struct adit_hstream *s, struct adit_mslice *in)
 {
     struct adit_mss_event ev;
     size_t used;
@@ -308,8 +308,7 @@ feed_mss(struct adit_stream *s, struct adit_mslice *in)
             agreed(s);
             break;
         case ADIT_MSS_NONE:
-            adit_conn_reset(s->hc->conn, s->ys,
-                            ADIT_YAMUX_RESET_NEGOTIATION);
+            adit_conn_reset(s->hc->conn, s->ys, ADIT_YAMUX_RESET_NEGOTIATION);
             end(s, ADIT_EUNSUPPORTED, 0);
             break;
         }
@@ -321,7 +320,7 @@ feed_mss(struct adit_stream *s, struct adit_mslice *in)
 }
 
 void
-adit_stream_on_data(struct adit_stream *s, struct adit_mslice in)
+adit_hstream_on_data(struct adit_hstream *s, struct adit_mslice in)
 {
     while (s->mss != NULL && !s->is_open && in.n > 0)
         if (!feed_mss(s, &in))
@@ -333,7 +332,7 @@ adit_stream_on_data(struct adit_stream *s, struct adit_mslice in)
 }
 
 void
-adit_stream_on_fin(struct adit_stream *s)
+adit_hstream_on_fin(struct adit_hstream *s)
 {
     s->rx_fin = true;
     if (s->mss != NULL && !s->is_open) {
@@ -345,7 +344,7 @@ adit_stream_on_fin(struct adit_stream *s)
 }
 
 void
-adit_stream_on_end(struct adit_stream *s, adit_err why, uint32_t code)
+adit_hstream_on_end(struct adit_hstream *s, adit_err why, uint32_t code)
 {
     if (why != ADIT_ERESET)
         s->ys = NULL; /* it went with its connection */
@@ -353,33 +352,33 @@ adit_stream_on_end(struct adit_stream *s, adit_err why, uint32_t code)
 }
 
 struct adit_mslice
-adit_stream_peek(const struct adit_stream *s)
+adit_hstream_peek(const struct adit_hstream *s)
 {
     return adit_chain_peek(&s->rx);
 }
 
 void
-adit_stream_drain(struct adit_stream *s, size_t n)
+adit_hstream_drain(struct adit_hstream *s, size_t n)
 {
     adit_chain_drain(&s->rx, pool(s), n);
     took(s, n);
 }
 
 void
-adit_stream_discard(struct adit_stream *s)
+adit_hstream_discard(struct adit_hstream *s)
 {
     adit_chain_fini(&s->rx, pool(s));
 }
 
 void
-adit_stream_credit(struct adit_stream *s, size_t n)
+adit_hstream_credit(struct adit_hstream *s, size_t n)
 {
     if (s->ys != NULL)
         adit_conn_consumed(s->hc->conn, s->ys, n);
 }
 
 void
-adit_stream_resume(struct adit_stream *s)
+adit_hstream_resume(struct adit_hstream *s)
 {
     struct adit_mslice in;
 
@@ -389,7 +388,7 @@ adit_stream_resume(struct adit_stream *s)
 
         if (s->ys == NULL || n == 0)
             break;
-        adit_stream_drain(s, n);
+        adit_hstream_drain(s, n);
         if (n < in.n)
             break;
     }
@@ -400,7 +399,7 @@ adit_stream_resume(struct adit_stream *s)
 /* ---- writing ----------------------------------------------------------- */
 
 static bool
-may_write(struct adit_stream *s)
+may_write(struct adit_hstream *s)
 {
     if (s->tx_fin || s->ys == NULL)
         return false;
@@ -409,7 +408,7 @@ may_write(struct adit_stream *s)
 }
 
 static size_t
-wrote(struct adit_stream *s, size_t want, size_t n)
+wrote(struct adit_hstream *s, size_t want, size_t n)
 {
     if (n < want && !adit_list_is_linked(&s->room_link))
         adit_list_push_tail(&s->hc->waiting, &s->room_link);
@@ -417,7 +416,7 @@ wrote(struct adit_stream *s, size_t want, size_t n)
 }
 
 size_t
-adit_stream_write(struct adit_stream *s, struct adit_mslice data)
+adit_hstream_write(struct adit_hstream *s, struct adit_mslice data)
 {
     if (data.n == 0)
         return 0;
@@ -427,7 +426,7 @@ adit_stream_write(struct adit_stream *s, struct adit_mslice data)
 }
 
 size_t
-adit_stream_write_copy(struct adit_stream *s, struct adit_slice data)
+adit_hstream_write_copy(struct adit_hstream *s, struct adit_slice data)
 {
     if (data.n == 0)
         return 0;
@@ -437,7 +436,7 @@ adit_stream_write_copy(struct adit_stream *s, struct adit_slice data)
 }
 
 void
-adit_stream_fin(struct adit_stream *s)
+adit_hstream_fin(struct adit_hstream *s)
 {
     if (s->tx_fin || s->ys == NULL)
         return;
@@ -448,7 +447,7 @@ adit_stream_fin(struct adit_stream *s)
 }
 
 void
-adit_stream_on_room(struct adit_stream *s)
+adit_hstream_on_room(struct adit_hstream *s)
 {
     bool was_waiting = s->mss != NULL && adit_mss_out(s->mss).n > 0;
 
@@ -467,19 +466,19 @@ adit_stream_on_room(struct adit_stream *s)
 /* ---- ending ------------------------------------------------------------ */
 
 void
-adit_stream_close(struct adit_stream *s)
+adit_hstream_close(struct adit_hstream *s)
 {
     s->ops = NULL;
     if (s->ys == NULL)
         return;
-    adit_stream_fin(s);
-    adit_stream_drain(s, s->rx.n_bytes);
+    adit_hstream_fin(s);
+    adit_hstream_drain(s, s->rx.n_bytes);
     if (s->rx_fin || arm(s, LINGER_US) != ADIT_OK)
         destroy(s);
 }
 
 void
-adit_stream_reset(struct adit_stream *s, uint32_t code)
+adit_hstream_reset(struct adit_hstream *s, uint32_t code)
 {
     s->ops = NULL;
     if (s->ys == NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * stream: one Yamux stream with its protocol agreed, or being agreed.
+ * hstream: one Yamux stream with its protocol agreed, or being agreed.
  *
  * Whoever handles it gets its bytes pushed and returns how many it took; the
  * rest waits in pooled chunks and is had by _peek and _drain.  Bytes taken
@@ -10,8 +10,8 @@
  * As opener the stream may be written to at once: the first bytes leave with
  * the proposal.  Thread: one worker.
  */
-#ifndef ADIT_HOST_STREAM_H
-#define ADIT_HOST_STREAM_H
+#ifndef ADIT_HOST_HSTREAM_H
+#define ADIT_HOST_HSTREAM_H
 
 #include "base/chunk.h"
 #include "loop/worker.h"
@@ -19,39 +19,39 @@
 #include "wire/mss/mss.h"
 
 struct adit_hconn;
-struct adit_stream;
+struct adit_hstream;
 
 /* What a stream tells its handler.  Entries may be NULL but for on_end. */
-struct adit_stream_ops {
+struct adit_hstream_ops {
     /* The peer agreed to the protocol.  Streams we opened only. */
-    void (*on_open)(void *ctx, struct adit_stream *s);
+    void (*on_open)(void *ctx, struct adit_hstream *s);
     /*
      * Bytes; returns how many were taken, the rest is kept.  NULL: all is
      * kept.  May be written, and so may the 12 bytes in front.
      */
-    size_t (*on_data)(void *ctx, struct adit_stream *s,
+    size_t (*on_data)(void *ctx, struct adit_hstream *s,
                       struct adit_mslice in);
     /* The peer sends no more, and all it sent was taken. */
-    void (*on_fin)(void *ctx, struct adit_stream *s);
+    void (*on_fin)(void *ctx, struct adit_hstream *s);
     /* A write that was cut short may go on. */
-    void (*on_room)(void *ctx, struct adit_stream *s);
+    void (*on_room)(void *ctx, struct adit_hstream *s);
     /*
      * Dead: reset by the peer (`code`), the protocol refused, or its
      * connection gone.  Forget it; not called after our own _close, _reset.
      */
-    void (*on_end)(void *ctx, struct adit_stream *s, adit_err why,
+    void (*on_end)(void *ctx, struct adit_hstream *s, adit_err why,
                    uint32_t code);
 };
 
-struct adit_stream {
+struct adit_hstream {
     struct adit_hconn *hc;
     struct adit_yamux_stream *ys;
-    const struct adit_stream_ops *ops; /* NULL: nobody cares any more */
+    const struct adit_hstream_ops *ops; /* NULL: nobody cares any more */
     void *ctx;
-    const char *protocol; /* static, or its handler's; NULL: not agreed */
-    struct adit_mss *mss; /* while negotiating */
-    struct adit_chain rx; /* arrived, not taken */
-    struct adit_list link;      /* in its connection's */
+    const char *protocol;  /* static, or its handler's; NULL: not agreed */
+    struct adit_mss *mss;  /* while negotiating */
+    struct adit_chain rx;  /* arrived, not taken */
+    struct adit_list link; /* in its connection's */
     struct adit_list room_link; /* waits for room to write */
     struct adit_timer timer;    /* negotiation, and lingering */
     struct adit_retiree retiree;
@@ -68,50 +68,50 @@ struct adit_stream {
  * Open a stream on `hc` and propose `protocol` (which must outlive it).
  * ADIT_ELIMIT, ADIT_ENOMEM, ADIT_DONE, ADIT_ESTATE as adit_conn_open.
  */
-ADIT_MUST_USE adit_err adit_stream_open(struct adit_hconn *hc,
-                                        const char *protocol,
-                                        const struct adit_stream_ops *ops,
-                                        void *ctx, struct adit_stream **out);
+ADIT_MUST_USE adit_err adit_hstream_open(struct adit_hconn *hc,
+                                         const char *protocol,
+                                         const struct adit_hstream_ops *ops,
+                                         void *ctx, struct adit_hstream **out);
 
 /* The handler of an inbound stream makes it its own; another may later. */
-void adit_stream_take(struct adit_stream *s,
-                      const struct adit_stream_ops *ops, void *ctx);
+void adit_hstream_take(struct adit_hstream *s,
+                       const struct adit_hstream_ops *ops, void *ctx);
 
 /*
  * Write a prefix of `data`; returns how much.  Less than all: on_room comes.
  * The 12 bytes in front of data.p are overwritten.
  */
-size_t adit_stream_write(struct adit_stream *s, struct adit_mslice data);
+size_t adit_hstream_write(struct adit_hstream *s, struct adit_mslice data);
 /* The same, one copy more, for bytes that must stay as they are. */
-size_t adit_stream_write_copy(struct adit_stream *s, struct adit_slice data);
+size_t adit_hstream_write_copy(struct adit_hstream *s, struct adit_slice data);
 
 /* What was not taken yet; 16 bytes in front may be overwritten. */
-struct adit_mslice adit_stream_peek(const struct adit_stream *s);
+struct adit_mslice adit_hstream_peek(const struct adit_hstream *s);
 /* Take `n` bytes of what _peek shows. */
-void adit_stream_drain(struct adit_stream *s, size_t n);
+void adit_hstream_drain(struct adit_hstream *s, size_t n);
 /* Forget what waits, without granting it again: the stream will be reset. */
-void adit_stream_discard(struct adit_stream *s);
+void adit_hstream_discard(struct adit_hstream *s);
 /* With manual_credit: `n` bytes that were taken have left us. */
-void adit_stream_credit(struct adit_stream *s, size_t n);
+void adit_hstream_credit(struct adit_hstream *s, size_t n);
 /* Push what waits to on_data again, and tell FIN if it is due. */
-void adit_stream_resume(struct adit_stream *s);
+void adit_hstream_resume(struct adit_hstream *s);
 
 /* We send no more.  Twice is fine. */
-void adit_stream_fin(struct adit_stream *s);
+void adit_hstream_fin(struct adit_hstream *s);
 /*
  * The handler is done with it: FIN, then what still comes is dropped for a
  * while so that the peer is not reset while it reads.  No event follows.
  */
-void adit_stream_close(struct adit_stream *s);
+void adit_hstream_close(struct adit_hstream *s);
 /* End it both ways.  No event follows. */
-void adit_stream_reset(struct adit_stream *s, uint32_t code);
+void adit_hstream_reset(struct adit_hstream *s, uint32_t code);
 
 /* What the connection tells its streams; for hconn only. */
-ADIT_MUST_USE adit_err adit_stream_accept(struct adit_hconn *hc,
-                                          struct adit_yamux_stream *ys);
-void adit_stream_on_data(struct adit_stream *s, struct adit_mslice in);
-void adit_stream_on_fin(struct adit_stream *s);
-void adit_stream_on_end(struct adit_stream *s, adit_err why, uint32_t code);
-void adit_stream_on_room(struct adit_stream *s);
+ADIT_MUST_USE adit_err adit_hstream_accept(struct adit_hconn *hc,
+                                           struct adit_yamux_stream *ys);
+void adit_hstream_on_data(struct adit_hstream *s, struct adit_mslice in);
+void adit_hstream_on_fin(struct adit_hstream *s);
+void adit_hstream_on_end(struct adit_hstream *s, adit_err why, uint32_t code);
+void adit_hstream_on_room(struct adit_hstream *s);
 
 #endif
