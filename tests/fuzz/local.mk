@@ -6,6 +6,7 @@
 # `make fuzz FUZZ_SECONDS=60` in a build with --enable-fuzz looks for more.
 
 fuzz_targets =
+fuzz_targets += %D%/cipher %D%/lpm %D%/mss %D%/noise %D%/ping
 
 EXTRA_PROGRAMS += $(fuzz_targets)
 CLEANFILES += $(fuzz_targets)
@@ -22,7 +23,7 @@ tests_fuzz_libdriver_la_SOURCES += %D%/driver.c
 TESTS += $(fuzz_targets)
 endif
 
-EXTRA_DIST += %D%/replay.sh %D%/corpus
+EXTRA_DIST += %D%/replay.sh %D%/script.h %D%/corpus
 
 FUZZ_SECONDS = 10
 

@@ -51,7 +51,9 @@ drain_events(struct adit_mss *m, struct run *r)
             r->outcome = AGREED;
             r->index = ev.index;
             break;
-        case ADIT_MSS_NONE: r->outcome = NONE; break;
+        case ADIT_MSS_NONE:
+            r->outcome = NONE;
+            break;
         }
     }
 }

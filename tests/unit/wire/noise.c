@@ -510,8 +510,12 @@ twisted(enum twist twist, const struct adit_noise_xx *xx,
     assert_int_equal(adit_pb_noise_enc(&m, dst, &n), ADIT_OK);
     max = ADIT_NOISE_MAX_MSG_BYTES - adit_noise_xx_overhead(xx->at);
     switch (twist) {
-    case EMPTY: n = 0; break;
-    case GARBAGE: memset(buf, 0xff, n); break;
+    case EMPTY:
+        n = 0;
+        break;
+    case GARBAGE:
+        memset(buf, 0xff, n);
+        break;
     case UNKNOWN_FIELD:
         memcpy(buf + n, "\x7a\x03xyz", 5); /* field 15, bytes */
         n += 5;
@@ -526,7 +530,8 @@ twisted(enum twist twist, const struct adit_noise_xx *xx,
         memset(buf + n + 3, 'z', max - n - 3);
         n = max;
         break;
-    default: break;
+    default:
+        break;
     }
     return adit_slice(buf, n);
 }
@@ -568,8 +573,8 @@ test_payloads(void **state)
                 assert_non_null(adit_noise_why(n));
                 assert_int_equal(adit_noise_out(n).n, 0);
                 assert_int_equal(adit_noise_next(n, &r), e);
-                assert_int_equal(
-                    adit_noise_feed(n, adit_slice(buf, 1), &used), e);
+                assert_int_equal(adit_noise_feed(n, adit_slice(buf, 1), &used),
+                                 e);
             }
             adit_noise_free(n);
         }
