@@ -6,6 +6,8 @@
 # `make fuzz FUZZ_SECONDS=60` in a build with --enable-fuzz looks for more.
 
 fuzz_targets =
+fuzz_targets += %D%/envelope %D%/key %D%/maddr_bytes %D%/maddr_text
+fuzz_targets += %D%/pb %D%/peerid
 fuzz_targets += %D%/cipher %D%/lpm %D%/mss %D%/noise %D%/ping
 
 EXTRA_PROGRAMS += $(fuzz_targets)
