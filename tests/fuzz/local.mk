@@ -9,6 +9,9 @@ fuzz_targets =
 fuzz_targets += %D%/envelope %D%/key %D%/maddr_bytes %D%/maddr_text
 fuzz_targets += %D%/pb %D%/peerid
 fuzz_targets += %D%/cipher %D%/lpm %D%/mss %D%/noise %D%/ping
+fuzz_targets += %D%/hop_cli %D%/hop_srv %D%/stop_cli %D%/stop_srv
+fuzz_targets += %D%/identify
+EXTRA_DIST += %D%/trace.h
 
 EXTRA_PROGRAMS += $(fuzz_targets)
 CLEANFILES += $(fuzz_targets)
