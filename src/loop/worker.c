@@ -206,10 +206,11 @@ own_base(void)
     /*
      * One thread, so no locks.  The change list folds several changes of
      * interest in one turn into one system call; it is safe since no
-     * descriptor here is ever a duplicate of another.
+     * descriptor here is ever a duplicate of another.  No precise timer: it
+     * would cost a timerfd_settime in each turn (0.5 of 3.2 us, measured on
+     * a ping-pong), and no deadline of ours minds some milliseconds.
      */
     event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK |
-                                   EVENT_BASE_FLAG_PRECISE_TIMER |
                                    EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST |
                                    EVENT_BASE_FLAG_IGNORE_ENV);
     base = event_base_new_with_config(cfg);

@@ -11,8 +11,10 @@ socklen_t
 adit_endpoint_bytes(const struct adit_endpoint *e)
 {
     switch (e->sa.sa_family) {
-    case AF_INET: return sizeof(e->in4);
-    case AF_INET6: return sizeof(e->in6);
+    case AF_INET:
+        return sizeof(e->in4);
+    case AF_INET6:
+        return sizeof(e->in6);
     }
     return 0;
 }
@@ -148,8 +150,10 @@ uint16_t
 adit_endpoint_port(const struct adit_endpoint *e)
 {
     switch (e->sa.sa_family) {
-    case AF_INET: return ntohs(e->in4.sin_port);
-    case AF_INET6: return ntohs(e->in6.sin6_port);
+    case AF_INET:
+        return ntohs(e->in4.sin_port);
+    case AF_INET6:
+        return ntohs(e->in6.sin6_port);
     }
     return 0;
 }
@@ -167,8 +171,10 @@ struct adit_slice
 adit_endpoint_ip(const struct adit_endpoint *e)
 {
     switch (e->sa.sa_family) {
-    case AF_INET: return adit_slice(&e->in4.sin_addr, 4);
-    case AF_INET6: return adit_slice(&e->in6.sin6_addr, 16);
+    case AF_INET:
+        return adit_slice(&e->in4.sin_addr, 4);
+    case AF_INET6:
+        return adit_slice(&e->in6.sin6_addr, 16);
     }
     return ADIT_SLICE_NONE;
 }

@@ -111,11 +111,18 @@ stop(struct adit_dial *d, adit_err e, const char *named, const char *ready,
         struct attempt *a = &d->attempt[i];
 
         switch (a->state) {
-        case NAMED: end_row(a, e, named); break;
+        case NAMED:
+            end_row(a, e, named);
+            break;
         case NEW:
-        case READY: end_row(a, e, ready); break;
-        case TRYING: end_row(a, e, trying); break;
-        case OVER: break;
+        case READY:
+            end_row(a, e, ready);
+            break;
+        case TRYING:
+            end_row(a, e, trying);
+            break;
+        case OVER:
+            break;
         }
     }
 }
@@ -157,7 +164,8 @@ verdict(const struct adit_dial *d)
         case ADIT_OK:
         case ADIT_CANCELLED:
         case ADIT_EINVAL:
-        case ADIT_EUNSUPPORTED: break;
+        case ADIT_EUNSUPPORTED:
+            break;
         case ADIT_ERESOLVE:
         case ADIT_ELIMIT:
             if (e == ADIT_EUNSUPPORTED)
@@ -167,7 +175,9 @@ verdict(const struct adit_dial *d)
             if (e != ADIT_EUNREACHABLE)
                 e = ADIT_ENOMEM;
             break;
-        default: e = ADIT_EUNREACHABLE; break;
+        default:
+            e = ADIT_EUNREACHABLE;
+            break;
         }
     }
     return e;
@@ -179,21 +189,31 @@ static const char *
 why_of(int os_error)
 {
     switch (os_error) {
-    case ECONNREFUSED: return "connection refused";
-    case ETIMEDOUT: return "no answer";
+    case ECONNREFUSED:
+        return "connection refused";
+    case ETIMEDOUT:
+        return "no answer";
     case EHOSTUNREACH:
-    case EHOSTDOWN: return "host unreachable";
+    case EHOSTDOWN:
+        return "host unreachable";
     case ENETUNREACH:
-    case ENETDOWN: return "no route to its network";
-    case EADDRNOTAVAIL: return "no local address for it";
-    case EAFNOSUPPORT: return "the system has no such protocol";
+    case ENETDOWN:
+        return "no route to its network";
+    case EADDRNOTAVAIL:
+        return "no local address for it";
+    case EAFNOSUPPORT:
+        return "the system has no such protocol";
     case EMFILE:
-    case ENFILE: return "no descriptor left";
+    case ENFILE:
+        return "no descriptor left";
     case EACCES:
-    case EPERM: return "forbidden by the system";
-    case ECONNRESET: return "reset while connecting";
+    case EPERM:
+        return "forbidden by the system";
+    case ECONNRESET:
+        return "reset while connecting";
     case ENOMEM:
-    case ENOBUFS: return "out of memory";
+    case ENOBUFS:
+        return "out of memory";
     }
     return "input/output error";
 }
@@ -468,8 +488,10 @@ is_dialable(const struct adit_maddr *m)
     case ADIT_MA_IP6:
     case ADIT_MA_DNS:
     case ADIT_MA_DNS4:
-    case ADIT_MA_DNS6: return is_tcp(left);
-    case ADIT_MA_DNSADDR: return true;
+    case ADIT_MA_DNS6:
+        return is_tcp(left);
+    case ADIT_MA_DNSADDR:
+        return true;
     }
     return false;
 }
@@ -631,14 +653,19 @@ look_at(struct attempt *a)
     case ADIT_MA_DNS:
     case ADIT_MA_DNS4:
     case ADIT_MA_DNS6:
-    case ADIT_MA_DNSADDR: look_up(a, &part); return;
+    case ADIT_MA_DNSADDR:
+        look_up(a, &part);
+        return;
     }
     switch (adit_endpoint_of_maddr(m, &a->to, NULL)) {
-    case ADIT_OK: break;
+    case ADIT_OK:
+        break;
     case ADIT_EIO:
         end_row(a, ADIT_EUNREACHABLE, "no interface has its zone");
         return;
-    default: end_row(a, ADIT_EUNSUPPORTED, "unsupported transport"); return;
+    default:
+        end_row(a, ADIT_EUNSUPPORTED, "unsupported transport");
+        return;
     }
     if (adit_endpoint_port(&a->to) == 0 ||
         adit_endpoint_is_unspecified(&a->to)) {

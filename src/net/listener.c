@@ -98,11 +98,14 @@ accept_one(struct adit_listener *l)
 
     if (fd < 0) {
         switch (errno) {
-        case EAGAIN: return false;
+        case EAGAIN:
+            return false;
         case EMFILE:
         case ENFILE:
         case ENOBUFS:
-        case ENOMEM: starve(l, errno); return false;
+        case ENOMEM:
+            starve(l, errno);
+            return false;
         }
         /* The connection failed before we saw it, or the call did: the turn's
          * bound holds a failure that lasts. */
@@ -118,9 +121,13 @@ accept_one(struct adit_listener *l)
         return true;
     }
     switch (adit_tcp_new(l->w, fd, &remote, &p)) {
-    case ADIT_OK: break;
-    case ADIT_ENOMEM: starve(l, ENOMEM); return false;
-    default: return true;
+    case ADIT_OK:
+        break;
+    case ADIT_ENOMEM:
+        starve(l, ENOMEM);
+        return false;
+    default:
+        return true;
     }
     l->stats.n_accepted++;
     l->cfg.on_accept(l->cfg.ctx, p);
@@ -152,11 +159,21 @@ say_why(char *why, const struct adit_endpoint *at, int os_error)
     if (s.n > 0)
         inet_ntop(at->sa.sa_family, s.p, ip, sizeof(ip));
     switch (os_error) {
-    case EADDRINUSE: text = "the port is in use"; break;
-    case EADDRNOTAVAIL: text = "no interface has this address"; break;
-    case EACCES: text = "this port needs a privilege"; break;
-    case EAFNOSUPPORT: text = "the system has no such protocol"; break;
-    default: text = strerror(os_error); break;
+    case EADDRINUSE:
+        text = "the port is in use";
+        break;
+    case EADDRNOTAVAIL:
+        text = "no interface has this address";
+        break;
+    case EACCES:
+        text = "this port needs a privilege";
+        break;
+    case EAFNOSUPPORT:
+        text = "the system has no such protocol";
+        break;
+    default:
+        text = strerror(os_error);
+        break;
     }
     snprintf(why, ADIT_LISTENER_WHY_BYTES,
              "cannot listen on /%s/%s/tcp/%u: %s", s.n == 16 ? "ip6" : "ip4",
@@ -211,8 +228,10 @@ static adit_err
 err_of_bind(int os_error)
 {
     switch (os_error) {
-    case EADDRINUSE: return ADIT_EFULL;
-    case EAFNOSUPPORT: return ADIT_EUNREACHABLE;
+    case EADDRINUSE:
+        return ADIT_EFULL;
+    case EAFNOSUPPORT:
+        return ADIT_EUNREACHABLE;
     }
     return adit_tcp_err(os_error);
 }

@@ -36,23 +36,30 @@ adit_err
 adit_tcp_err(int os_error)
 {
     switch (os_error) {
-    case 0: return ADIT_OK;
+    case 0:
+        return ADIT_OK;
     case ECONNRESET:
     case ECONNABORTED:
-    case EPIPE: return ADIT_ERESET;
-    case ETIMEDOUT: return ADIT_ETIMEDOUT;
+    case EPIPE:
+        return ADIT_ERESET;
+    case ETIMEDOUT:
+        return ADIT_ETIMEDOUT;
     case ECONNREFUSED:
     case EHOSTUNREACH:
     case EHOSTDOWN:
     case ENETUNREACH:
     case ENETDOWN:
-    case EADDRNOTAVAIL: return ADIT_EUNREACHABLE;
+    case EADDRNOTAVAIL:
+        return ADIT_EUNREACHABLE;
     case ENOMEM:
-    case ENOBUFS: return ADIT_ENOMEM;
+    case ENOBUFS:
+        return ADIT_ENOMEM;
     case EMFILE:
-    case ENFILE: return ADIT_EFULL;
+    case ENFILE:
+        return ADIT_EFULL;
     case EACCES:
-    case EPERM: return ADIT_EDENIED;
+    case EPERM:
+        return ADIT_EDENIED;
     }
     return ADIT_EIO;
 }
