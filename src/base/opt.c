@@ -241,8 +241,8 @@ distance(const char *a, const char *b)
 /* Further away than this is no typing mistake. */
 #define MAX_DISTANCE 6
 
-static const char *
-meant(const struct adit_opt_table *t, const char *name)
+const char *
+adit_opt_nearest(const struct adit_opt_table *t, const char *name)
 {
     const char *best = NULL;
     size_t least = MAX_DISTANCE + 1;
@@ -267,7 +267,7 @@ adit_opt_set(const struct adit_opt_table *t, void *base, const char *name,
     char buf[64];
 
     if (row == NULL) {
-        const char *other = meant(t, name);
+        const char *other = adit_opt_nearest(t, name);
 
         if (other != NULL)
             snprintf(why, ADIT_OPT_WHY_BYTES,

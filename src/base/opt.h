@@ -51,6 +51,10 @@ void adit_opt_defaults(const struct adit_opt_table *t, void *base);
 const struct adit_opt_row *adit_opt_find(const struct adit_opt_table *t,
                                          const char *name);
 
+/* The option that was perhaps meant; NULL: none is near. */
+const char *adit_opt_nearest(const struct adit_opt_table *t,
+                             const char *name);
+
 /*
  * Parse `value` into the field `name` names.
  *
