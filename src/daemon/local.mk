@@ -3,3 +3,7 @@
 bin_PROGRAMS += aditd
 aditd_SOURCES =
 aditd_SOURCES += %D%/main.c
+aditd_SOURCES += %D%/conf.c %D%/conf.h
+aditd_SOURCES += %D%/help.c %D%/help.h
+aditd_SOURCES += %D%/logger.c %D%/logger.h
+aditd_SOURCES += %D%/settings.c %D%/settings.h

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "daemon/conf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+
+#include <ini.h>
+
+#define ENV_PREFIX "ADITD_"
+
+/* A list of addresses on one line fits. */
+#define LINE_MAX_BYTES 2048
+
+ADIT_PRINTF(2, 3)
+static void
+complain(struct adit_complaints *c, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    c->n++;
+    c->line(c->ctx, text);
+}
+
+/* ---- the file -------------------------------------------------------------- */
+
+struct file {
+    struct adit_settings *s;
+    struct adit_complaints *c;
+    const char *path;
+    FILE *f;
+    unsigned line;
+    bool is_more;  /* the line continues the one before */
+    char last[64]; /* the option before this line */
+    char list[ADIT_OPT_TEXT_BYTES];
+};
+
+/* fgets, and what inih does not tell: the line's number, and whether all of
+ * it fitted. */
+static char *
+read_line(char *buf, int cap, void *stream)
+{
+    struct file *f = stream;
+    char *got = fgets(buf, cap, f->f);
+    size_t n;
+
+    if (got == NULL)
+        return NULL;
+    f->line++;
+    f->is_more = buf[0] == ' ' || buf[0] == '\t';
+    n = strlen(buf);
+    if (n + 1 == (size_t)cap && buf[n - 1] != '\n') {
+        int ch;
+
+        while ((ch = getc(f->f)) != EOF && ch != '\n')
+            ;
+        complain(f->c,
+                 "%s:%u: the line is too long; a line that begins with a "
+                 "blank continues the one before",
+                 f->path, f->line);
+        buf[0] = '\0';
+    }
+    return got;
+}
+
+static bool
+is_list(const struct adit_settings *s, const char *name)
+{
+    struct adit_option o = { .size = sizeof(o) };
+
+    for (size_t i = 0; adit_settings_at(s, i, &o) == ADIT_OK; i++)
+        if (strcmp(o.name, name) == 0)
+            return strstr(o.type, "list") != NULL;
+    return false;
+}
+
+static int
+on_value(void *ctx, const char *section, const char *key, const char *value)
+{
+    struct file *f = ctx;
+    char name[64], from[512], why[ADIT_SETTINGS_WHY_BYTES];
+    size_t have;
+
+    snprintf(from, sizeof(from), "%s:%u", f->path, f->line);
+    if (section[0] == '\0' && strchr(key, '.') == NULL) {
+        complain(f->c, "%s: '%.60s' stands before the first [section]", from,
+                 key);
+        return 1;
+    }
+    if (section[0] == '\0')
+        snprintf(name, sizeof(name), "%s", key);
+    else
+        snprintf(name, sizeof(name), "%s.%s", section, key);
+
+    if (strcmp(name, f->last) == 0 && f->is_more) {
+        if (!is_list(f->s, name)) {
+            complain(f->c,
+                     "%s: a line that begins with a blank continues a "
+                     "list, and %s is none",
+                     from, name);
+            return 1;
+        }
+        have = strlen(f->list);
+        if (have + strlen(value) + 3 > sizeof(f->list)) {
+            complain(f->c, "%s: %s: the list is too long", from, name);
+            return 1;
+        }
+        snprintf(f->list + have, sizeof(f->list) - have, ", %s", value);
+    } else {
+        const char *before = adit_settings_from(f->s, name);
+        size_t n = strlen(f->path);
+
+        if (before != NULL && strncmp(before, f->path, n) == 0 &&
+            before[n] == ':') {
+            complain(f->c, "%s: %s is already set in line %s", from, name,
+                     before + n + 1);
+            return 1;
+        }
+        snprintf(f->list, sizeof(f->list), "%s", value);
+        snprintf(f->last, sizeof(f->last), "%s", name);
+    }
+    if (adit_settings_set(f->s, name,
+                          strlen(value) < sizeof(f->list) ? f->list : value,
+                          from, why) != ADIT_OK)
+        complain(f->c, "%s: %s", from, why);
+    return 1;
+}
+
+void
+adit_conf_file(struct adit_settings *s, const char *path,
+               struct adit_complaints *c)
+{
+    struct file f = { .s = s, .c = c, .path = path };
+    int bad;
+
+    f.f = fopen(path, "re");
+    if (f.f == NULL) {
+        c->os_error = errno;
+        complain(c, "%s: %s", path, strerror(errno));
+        return;
+    }
+    ini_max_line = LINE_MAX_BYTES;
+    bad = ini_parse_stream(read_line, &f, on_value, &f);
+    if (ferror(f.f)) {
+        c->os_error = errno;
+        complain(c, "%s: %s", path, strerror(errno));
+    } else if (bad > 0) {
+        complain(c, "%s:%d: neither [section] nor key = value", path, bad);
+    } else if (bad < 0) {
+        complain(c, "%s: out of memory", path);
+    }
+    fclose(f.f);
+}
+
+/* ---- the environment ------------------------------------------------------- */
+
+void
+adit_conf_env_name(const char *option, char out[ADIT_CONF_ENV_BYTES])
+{
+    size_t n = strlen(ENV_PREFIX);
+
+    memcpy(out, ENV_PREFIX, n);
+    for (; *option != '\0' && n + 1 < ADIT_CONF_ENV_BYTES; option++)
+        out[n++] =
+            *option == '.' ? '_' : (char)toupper((unsigned char)*option);
+    out[n] = '\0';
+}
+
+/* "circuit.max_byte" for CIRCUIT_MAX_BYTE; false: no section of ours. */
+static bool
+guess_name(const struct adit_settings *s, const char *var, size_t n,
+           char out[64])
+{
+    size_t i = 0;
+
+    if (n >= 64)
+        return false;
+    for (; i < n; i++)
+        out[i] = (char)tolower((unsigned char)var[i]);
+    out[n] = '\0';
+    for (i = 0; i < n; i++)
+        if (out[i] == '_' && adit_settings_has_section(s, out, i)) {
+            out[i] = '.';
+            return true;
+        }
+    return false;
+}
+
+void
+adit_conf_environment(struct adit_settings *s, char *const *env,
+                      struct adit_complaints *c)
+{
+    size_t prefix = strlen(ENV_PREFIX);
+
+    for (; *env != NULL; env++) {
+        const char *eq = strchr(*env, '=');
+        char name[64], from[96], why[ADIT_SETTINGS_WHY_BYTES];
+
+        if (eq == NULL || strncmp(*env, ENV_PREFIX, prefix) != 0 ||
+            !guess_name(s, *env + prefix, (size_t)(eq - *env) - prefix, name))
+            continue;
+        snprintf(from, sizeof(from), "environment: %.*s", (int)(eq - *env),
+                 *env);
+        if (adit_settings_set(s, name, eq + 1, from, why) != ADIT_OK)
+            complain(c, "%s: %s", from, why);
+    }
+}
+
+/* ---- the command line ------------------------------------------------------ */
+
+void
+adit_conf_argument(struct adit_settings *s, const char *arg, const char *value,
+                   struct adit_complaints *c)
+{
+    const char *eq = value == NULL ? strchr(arg, '=') : NULL;
+    char name[64], why[ADIT_SETTINGS_WHY_BYTES];
+
+    snprintf(name, sizeof(name), "%.*s",
+             eq != NULL ? (int)(eq - arg) : (int)strlen(arg), arg);
+    if (eq != NULL)
+        value = eq + 1;
+    if (value == NULL) {
+        complain(c, "command line: --%s needs a value", name);
+        return;
+    }
+    if (adit_settings_set(s, name, value, "command line", why) != ADIT_OK)
+        complain(c, "command line: %s", why);
+}
