@@ -235,7 +235,7 @@ func watch(ctx context.Context, h host.Host, o *options) error {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				for dir, name := range map[string]string{"received": "push", "sent": "pushed"} {
+				for dir, name := range map[string]string{"inbound": "push", "outbound": "pushed"} {
 					if n := pushes(o.registry, dir); n > last[dir] {
 						last[dir] = n
 						emit(name, map[string]any{"count": n})
@@ -484,13 +484,13 @@ func runDial(ctx context.Context, o *options, addr string) int {
 	if o.push {
 		h.SetStreamHandler(pushProtocol, func(s network.Stream) { s.Reset() })
 		deadline := time.Now().Add(10 * time.Second)
-		for pushes(o.registry, "sent") == 0 {
+		for pushes(o.registry, "outbound") == 0 {
 			if time.Now().After(deadline) {
 				return fail(errors.New("no identify push was sent"))
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		emit("pushed", map[string]any{"count": pushes(o.registry, "sent")})
+		emit("pushed", map[string]any{"count": pushes(o.registry, "outbound")})
 	}
 	if o.pings > 0 {
 		pctx, cancel := context.WithCancel(ctx)
