@@ -3,6 +3,8 @@
  * The rows of a node's options: the only place where their names, bounds
  * and defaults stand.  The sample file and the manual are made from it.
  */
+#include "config.h"
+
 #include "host/node.h"
 
 #define AT(field) offsetof(struct adit_node_config, field)
