@@ -23,11 +23,16 @@ static const struct alphabet *
 alphabet_of(enum adit_base base)
 {
     switch (base) {
-    case ADIT_BASE16: return &hex;
-    case ADIT_BASE32: return &b32;
-    case ADIT_BASE36: return &b36;
-    case ADIT_BASE58: return &b58;
-    case ADIT_BASE64URL: return &b64;
+    case ADIT_BASE16:
+        return &hex;
+    case ADIT_BASE32:
+        return &b32;
+    case ADIT_BASE36:
+        return &b36;
+    case ADIT_BASE58:
+        return &b58;
+    case ADIT_BASE64URL:
+        return &b64;
     }
     return NULL;
 }

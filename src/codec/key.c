@@ -169,8 +169,10 @@ static bool
 has_form(enum adit_key_type type, struct adit_slice data)
 {
     switch (type) {
-    case ADIT_KEY_RSA: return is_rsa(data);
-    case ADIT_KEY_ED25519: return data.n == crypto_sign_PUBLICKEYBYTES;
+    case ADIT_KEY_RSA:
+        return is_rsa(data);
+    case ADIT_KEY_ED25519:
+        return data.n == crypto_sign_PUBLICKEYBYTES;
     case ADIT_KEY_SECP256K1:
         return data.n == SECP256K1_POINT_BYTES &&
                (data.p[0] == 2 || data.p[0] == 3);
@@ -264,7 +266,8 @@ adit_pubkey_verify(struct adit_slice pubkey_msg, struct adit_slice msg,
         memcpy(spki + sizeof(secp256k1_spki), k.b, SECP256K1_POINT_BYTES);
         return verify_evp(adit_slice(spki, sizeof(spki)), msg, sig);
     case ADIT_KEY_RSA:
-    case ADIT_KEY_ECDSA: return verify_evp(adit_slice(k.b, k.n), msg, sig);
+    case ADIT_KEY_ECDSA:
+        return verify_evp(adit_slice(k.b, k.n), msg, sig);
     }
     return ADIT_EPROTO;
 }

@@ -52,18 +52,27 @@ max_text(const struct adit_maddr_proto *p, struct adit_slice value)
     size_t head = 1 + strlen(p->name);
 
     switch (p->kind) {
-    case ADIT_MADDR_FLAG: return head;
-    case ADIT_MADDR_IP4: return head + sizeof("/255.255.255.255") - 1;
-    case ADIT_MADDR_IP6: return head + 1 + 39;
-    case ADIT_MADDR_PORT: return head + sizeof("/65535") - 1;
-    case ADIT_MADDR_U8: return head + sizeof("/255") - 1;
-    case ADIT_MADDR_U64: return head + sizeof("/18446744073709551615") - 1;
+    case ADIT_MADDR_FLAG:
+        return head;
+    case ADIT_MADDR_IP4:
+        return head + sizeof("/255.255.255.255") - 1;
+    case ADIT_MADDR_IP6:
+        return head + 1 + 39;
+    case ADIT_MADDR_PORT:
+        return head + sizeof("/65535") - 1;
+    case ADIT_MADDR_U8:
+        return head + sizeof("/255") - 1;
+    case ADIT_MADDR_U64:
+        return head + sizeof("/18446744073709551615") - 1;
     case ADIT_MADDR_NAME:
-    case ADIT_MADDR_PATH: return head + 1 + value.n;
-    case ADIT_MADDR_ESCAPED: return head + 1 + 3 * value.n;
+    case ADIT_MADDR_PATH:
+        return head + 1 + value.n;
+    case ADIT_MADDR_ESCAPED:
+        return head + 1 + 3 * value.n;
     case ADIT_MADDR_PEER: /* log 256 / log 58 is less than 7/5 */
         return head + 1 + (7 * value.n + 4) / 5;
-    case ADIT_MADDR_HASH: return head + 2 + (8 * value.n + 5) / 6;
+    case ADIT_MADDR_HASH:
+        return head + 2 + (8 * value.n + 5) / 6;
     case ADIT_MADDR_ONION:
         return head + 1 + (8 * value.n) / 5 + sizeof(":65535") - 1;
     }
@@ -116,17 +125,21 @@ adit_maddr_fits(const struct adit_maddr_proto *p, struct adit_slice v)
     case ADIT_MADDR_PORT:
     case ADIT_MADDR_U8:
     case ADIT_MADDR_U64:
-    case ADIT_MADDR_ESCAPED: return true;
-    case ADIT_MADDR_NAME: return is_printable(v, false);
+    case ADIT_MADDR_ESCAPED:
+        return true;
+    case ADIT_MADDR_NAME:
+        return is_printable(v, false);
     case ADIT_MADDR_PATH:
         /* A slash at its end would not survive the way through text. */
         return v.n > 1 && v.p[0] == '/' && v.p[v.n - 1] != '/' &&
                is_printable(v, true);
-    case ADIT_MADDR_PEER: return adit_peerid_dec(v, &peer) == ADIT_OK;
+    case ADIT_MADDR_PEER:
+        return adit_peerid_dec(v, &peer) == ADIT_OK;
     case ADIT_MADDR_HASH:
         return v.n <= ADIT_MADDR_MAX_HASH_BYTES &&
                adit_multihash_dec(v, &mh) == ADIT_OK;
-    case ADIT_MADDR_ONION: return adit_get_be16(v.p + v.n - 2) > 0;
+    case ADIT_MADDR_ONION:
+        return adit_get_be16(v.p + v.n - 2) > 0;
     }
     return false;
 }

@@ -136,16 +136,33 @@ static void
 put_value(struct text *t, enum adit_maddr_kind kind, struct adit_slice v)
 {
     switch (kind) {
-    case ADIT_MADDR_FLAG: return;
-    case ADIT_MADDR_IP4: put_ip4(t, v.p); return;
-    case ADIT_MADDR_IP6: put_ip6(t, v.p); return;
-    case ADIT_MADDR_PORT: put_number(t, adit_get_be16(v.p), 10); return;
-    case ADIT_MADDR_U8: put_number(t, v.p[0], 10); return;
-    case ADIT_MADDR_U64: put_number(t, get_be64(v.p), 10); return;
+    case ADIT_MADDR_FLAG:
+        return;
+    case ADIT_MADDR_IP4:
+        put_ip4(t, v.p);
+        return;
+    case ADIT_MADDR_IP6:
+        put_ip6(t, v.p);
+        return;
+    case ADIT_MADDR_PORT:
+        put_number(t, adit_get_be16(v.p), 10);
+        return;
+    case ADIT_MADDR_U8:
+        put_number(t, v.p[0], 10);
+        return;
+    case ADIT_MADDR_U64:
+        put_number(t, get_be64(v.p), 10);
+        return;
     case ADIT_MADDR_NAME:
-    case ADIT_MADDR_PATH: put(t, v); return;
-    case ADIT_MADDR_ESCAPED: put_escaped(t, v); return;
-    case ADIT_MADDR_PEER: put_base(t, ADIT_BASE58, v); return;
+    case ADIT_MADDR_PATH:
+        put(t, v);
+        return;
+    case ADIT_MADDR_ESCAPED:
+        put_escaped(t, v);
+        return;
+    case ADIT_MADDR_PEER:
+        put_base(t, ADIT_BASE58, v);
+        return;
     case ADIT_MADDR_HASH:
         put_char(t, ADIT_BASE64URL);
         put_base(t, ADIT_BASE64URL, v);
@@ -371,9 +388,15 @@ parse_value(const struct adit_maddr_proto *p, struct adit_slice s,
     bool ok = false;
 
     switch (p->kind) {
-    case ADIT_MADDR_FLAG: ok = s.n == 0; break;
-    case ADIT_MADDR_IP4: ok = parse_ip4(s, buf); break;
-    case ADIT_MADDR_IP6: ok = parse_ip6(s, buf); break;
+    case ADIT_MADDR_FLAG:
+        ok = s.n == 0;
+        break;
+    case ADIT_MADDR_IP4:
+        ok = parse_ip4(s, buf);
+        break;
+    case ADIT_MADDR_IP6:
+        ok = parse_ip6(s, buf);
+        break;
     case ADIT_MADDR_PORT:
         ok = parse_number(s, UINT16_MAX, &v);
         if (ok)
@@ -392,8 +415,12 @@ parse_value(const struct adit_maddr_proto *p, struct adit_slice s,
         }
         break;
     case ADIT_MADDR_NAME:
-    case ADIT_MADDR_PATH: *out = s; return s.n > 0;
-    case ADIT_MADDR_ESCAPED: ok = parse_escaped(s, dst, &n) && n > 0; break;
+    case ADIT_MADDR_PATH:
+        *out = s;
+        return s.n > 0;
+    case ADIT_MADDR_ESCAPED:
+        ok = parse_escaped(s, dst, &n) && n > 0;
+        break;
     case ADIT_MADDR_PEER:
         ok = adit_peerid_parse(s, &peer) == ADIT_OK;
         if (ok) {
@@ -404,7 +431,9 @@ parse_value(const struct adit_maddr_proto *p, struct adit_slice s,
     case ADIT_MADDR_HASH:
         ok = adit_multibase_dec(s, dst, &n) == ADIT_OK;
         break;
-    case ADIT_MADDR_ONION: ok = parse_onion(s, n - 2, buf); break;
+    case ADIT_MADDR_ONION:
+        ok = parse_onion(s, n - 2, buf);
+        break;
     }
     *out = adit_slice(buf, n);
     return ok;
@@ -414,18 +443,28 @@ static const char *
 expected(enum adit_maddr_kind kind)
 {
     switch (kind) {
-    case ADIT_MADDR_FLAG: return "expected no value";
-    case ADIT_MADDR_IP4: return "expected an IPv4 address";
-    case ADIT_MADDR_IP6: return "expected an IPv6 address";
-    case ADIT_MADDR_PORT: return "expected a port number, 0 to 65535";
-    case ADIT_MADDR_U8: return "expected a number, 0 to 255";
-    case ADIT_MADDR_U64: return "expected a number";
-    case ADIT_MADDR_NAME: return "expected a name without blanks";
-    case ADIT_MADDR_PATH: return "expected a path without blanks";
-    case ADIT_MADDR_ESCAPED: return "expected a percent-encoded path";
+    case ADIT_MADDR_FLAG:
+        return "expected no value";
+    case ADIT_MADDR_IP4:
+        return "expected an IPv4 address";
+    case ADIT_MADDR_IP6:
+        return "expected an IPv6 address";
+    case ADIT_MADDR_PORT:
+        return "expected a port number, 0 to 65535";
+    case ADIT_MADDR_U8:
+        return "expected a number, 0 to 255";
+    case ADIT_MADDR_U64:
+        return "expected a number";
+    case ADIT_MADDR_NAME:
+        return "expected a name without blanks";
+    case ADIT_MADDR_PATH:
+        return "expected a path without blanks";
+    case ADIT_MADDR_ESCAPED:
+        return "expected a percent-encoded path";
     case ADIT_MADDR_PEER:
         return "expected a peer id, such as 12D3KooW..., Qm... or bafz...";
-    case ADIT_MADDR_HASH: return "expected a multihash in multibase";
+    case ADIT_MADDR_HASH:
+        return "expected a multihash in multibase";
     case ADIT_MADDR_ONION:
         return "expected an onion address, a colon and a port";
     }
