@@ -581,7 +581,7 @@ test_resolution_delay(void **state)
     took = adit_instant_sub(adit_worker_now(r.w), began);
     assert_int_equal(c.err, ADIT_OK);
     assert_true(took >= ADIT_DIAL_RESOLUTION_DELAY_US);
-    assert_true(took < ADIT_S);
+    assert_true(took < 5 * ADIT_S); /* not until c-ares gives up */
     hang_up(&c);
     close_port(&good);
     adit_resolver_free(res);
