@@ -118,11 +118,6 @@ adit_node_check(const struct adit_node_config *cfg,
     size_t n;
     adit_err e = parse_listen(cfg, at, &n, why);
 
-    if (e == ADIT_OK && cfg->relay_enabled && n == 0) {
-        snprintf(why, ADIT_NODE_WHY_BYTES,
-                 "listen.tcp is empty: a relay must listen somewhere");
-        e = ADIT_EINVAL;
-    }
     if (e == ADIT_OK)
         e = parse_list("announce.addresses", cfg->announce_addresses, v,
                        ADIT_HOST_MAX_ADDRS, &n, why);

@@ -829,6 +829,8 @@ adit_relay_free(struct adit_relay *r)
     adit_host_unwatch(&r->watch);
     adit_timer_stop(r->h->w, &r->timer);
     adit_rsvp_free(r->table);
+    adit_metric_set(r->h->metrics, ADIT_M_RSVP, 0);
+    adit_metric_set(r->h->metrics, ADIT_M_CIRCUITS, 0);
     ADIT_FREE(r->h->mem, r);
 }
 

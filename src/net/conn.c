@@ -287,10 +287,9 @@ send_out(struct adit_conn *c)
         for (size_t i = 0; i < n; i++)
             offered += v[i].n;
         e = c->pipe->ops->send(c->pipe, v, n, &taken);
-        if (c->is_over)
-            return;
         if (e != ADIT_OK) {
-            adit_conn_close(c, e, "the connection broke while sending");
+            if (!c->is_doomed) /* else it is being closed just now */
+                adit_conn_close(c, e, "the connection broke while sending");
             return;
         }
         if (taken > 0) {
