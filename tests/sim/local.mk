@@ -3,3 +3,5 @@
 # Helpers that several of them share: tests_sim_libsim_la_SOURCES += %D%/y.c
 check_LTLIBRARIES += %D%/libsim.la
 tests_sim_libsim_la_SOURCES =
+tests_sim_libsim_la_SOURCES += %D%/world.c %D%/world.h
+check_PROGRAMS += %D%/circuit
