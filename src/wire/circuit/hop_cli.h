@@ -84,7 +84,7 @@ ADIT_MUST_USE adit_err adit_hop_cli_connect(struct adit_hop_cli *m,
  *   ADIT_OK      *used were taken; see _next
  *   ADIT_EPROTO  malformed, too long, not a STATUS, or without reservation
  *   ADIT_EAUTH   a voucher that is not for us, or not signed by its relay
- *   ADIT_ENOMEM  or ADIT_ELIMIT: over a quota
+ *   ADIT_ENOMEM  out of memory, or over a quota
  *
  * _why tells which.  A failed machine stays failed.
  */

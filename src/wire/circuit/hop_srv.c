@@ -106,6 +106,7 @@ adit_hop_srv_feed(struct adit_hop_srv *m, struct adit_slice in, size_t *used)
         if (e == ADIT_EPROTO) {
             refuse(m, ADIT_CIRCUIT_MALFORMED_MESSAGE,
                    adit_lpm_why(&m->io.lpm));
+            n = in.n; /* nothing behind it can be read either */
         } else if (e != ADIT_OK) {
             return fail(m, e);
         } else if (adit_lpm_next(&m->io.lpm, &msg) == ADIT_OK) {

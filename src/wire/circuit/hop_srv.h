@@ -65,9 +65,10 @@ void adit_hop_srv_fini(struct adit_hop_srv *m);
  * and nothing after.
  *
  *   ADIT_OK      *used were taken; see _next and _out
- *   ADIT_ENOMEM  (or ADIT_ELIMIT: over a quota) reset the stream
+ *   ADIT_ENOMEM  out of memory, or over a quota: reset the stream
  *
- * What the peer does wrong is not an error here but REFUSED.
+ * What the peer does wrong is not an error here but REFUSED; what could not be
+ * read as a message is taken.
  */
 ADIT_MUST_USE adit_err adit_hop_srv_feed(struct adit_hop_srv *m,
                                          struct adit_slice in, size_t *used);

@@ -54,7 +54,7 @@ void adit_stop_cli_fini(struct adit_stop_cli *m);
  *
  *   ADIT_OK      *used were taken; see _next
  *   ADIT_EPROTO  malformed, too long, or not a STATUS
- *   ADIT_ENOMEM  or ADIT_ELIMIT: over a quota
+ *   ADIT_ENOMEM  out of memory, or over a quota
  *
  * _why tells which.  A failed machine stays failed.
  */

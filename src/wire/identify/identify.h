@@ -136,7 +136,7 @@ void adit_identify_fini(struct adit_identify *m);
  *
  *   ADIT_OK      *used were taken
  *   ADIT_EPROTO  malformed, too long, or too many messages
- *   ADIT_ENOMEM  or ADIT_ELIMIT: over a quota
+ *   ADIT_ENOMEM  out of memory, or over a quota
  *
  * _why tells which.  A failed machine stays failed.
  */

@@ -144,6 +144,7 @@ test_requests(void **state)
             used = feed(&m, in, n + 7, step);
             assert_int_equal(adit_hop_srv_next(&m, &ev), ADIT_OK);
             assert_int_equal(ev.type, requests[i].want);
+            assert_true(used > 0);
             if (ev.type != ADIT_HOP_SRV_REFUSED)
                 assert_int_equal(used, n);
             if (ev.type == ADIT_HOP_SRV_ASK_CONNECT) {

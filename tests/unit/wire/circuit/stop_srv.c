@@ -136,6 +136,7 @@ test_requests(void **state)
             used = feed(&m, in, n + 7, step);
             assert_int_equal(adit_stop_srv_next(&m, &ev), ADIT_OK);
             assert_int_equal(ev.type, requests[i].want);
+            assert_true(used > 0);
             if (ev.type == ADIT_STOP_SRV_REFUSED) {
                 assert_int_equal(ev.status, requests[i].status);
                 assert_non_null(ev.why);
