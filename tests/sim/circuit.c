@@ -18,28 +18,28 @@
 /* ---- an echo service ------------------------------------------------------ */
 
 static size_t
-echo_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+echo_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     (void)ctx;
-    return adit_stream_write_copy(s, adit_slice(in.p, in.n));
+    return adit_hstream_write_copy(s, adit_slice(in.p, in.n));
 }
 
 static void
-echo_room(void *ctx, struct adit_stream *s)
+echo_room(void *ctx, struct adit_hstream *s)
 {
     (void)ctx;
-    adit_stream_resume(s);
+    adit_hstream_resume(s);
 }
 
 static void
-echo_fin(void *ctx, struct adit_stream *s)
+echo_fin(void *ctx, struct adit_hstream *s)
 {
     (void)ctx;
-    adit_stream_close(s);
+    adit_hstream_close(s);
 }
 
 static void
-echo_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+echo_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     (void)ctx;
     (void)s;
@@ -47,7 +47,7 @@ echo_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
     (void)code;
 }
 
-static const struct adit_stream_ops echo_ops = {
+static const struct adit_hstream_ops echo_ops = {
     .on_data = echo_data,
     .on_fin = echo_fin,
     .on_room = echo_room,
@@ -55,9 +55,9 @@ static const struct adit_stream_ops echo_ops = {
 };
 
 static void
-echo_open(void *ctx, struct adit_stream *s)
+echo_open(void *ctx, struct adit_hstream *s)
 {
-    adit_stream_take(s, &echo_ops, ctx);
+    adit_hstream_take(s, &echo_ops, ctx);
 }
 
 /* ---- one run ---------------------------------------------------------------- */
@@ -68,7 +68,7 @@ struct run {
     struct adit_service echo;
     struct adit_reserve *reserve;
     struct adit_connect *connect;
-    struct adit_stream *s;
+    struct adit_hstream *s;
     bool is_limited; /* the connection that was made */
     bool reserved;
     unsigned n_lost;
@@ -92,18 +92,18 @@ send_more(struct run *r)
 
         for (size_t i = 0; i < n; i++)
             buf[i] = pattern(r->sent + i);
-        took = adit_stream_write_copy(r->s, adit_slice(buf, n));
+        took = adit_hstream_write_copy(r->s, adit_slice(buf, n));
         r->sent += took;
         if (took < n)
             return;
     }
     if (!r->fin_sent)
-        adit_stream_fin(r->s);
+        adit_hstream_fin(r->s);
     r->fin_sent = true;
 }
 
 static size_t
-dialer_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
+dialer_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct run *r = ctx;
 
@@ -115,24 +115,24 @@ dialer_data(void *ctx, struct adit_stream *s, struct adit_mslice in)
 }
 
 static void
-dialer_fin(void *ctx, struct adit_stream *s)
+dialer_fin(void *ctx, struct adit_hstream *s)
 {
     struct run *r = ctx;
 
     r->outcome = r->back == r->want ? ADIT_OK : ADIT_EIO;
     r->s = NULL;
-    adit_stream_close(s);
+    adit_hstream_close(s);
 }
 
 static void
-dialer_room(void *ctx, struct adit_stream *s)
+dialer_room(void *ctx, struct adit_hstream *s)
 {
     (void)s;
     send_more(ctx);
 }
 
 static void
-dialer_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
+dialer_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct run *r = ctx;
 
@@ -142,7 +142,7 @@ dialer_end(void *ctx, struct adit_stream *s, adit_err why, uint32_t code)
     r->outcome = why;
 }
 
-static const struct adit_stream_ops dialer_ops = {
+static const struct adit_hstream_ops dialer_ops = {
     .on_data = dialer_data,
     .on_fin = dialer_fin,
     .on_room = dialer_room,
@@ -161,7 +161,7 @@ on_connected(void *ctx, adit_err e, struct adit_hconn *hc, const char *why)
         return;
     }
     r->is_limited = hc->is_limited;
-    e = adit_stream_open(hc, ECHO, &dialer_ops, r, &r->s);
+    e = adit_hstream_open(hc, ECHO, &dialer_ops, r, &r->s);
     if (e != ADIT_OK)
         r->outcome = e;
     else
@@ -261,7 +261,7 @@ static void
 run_fini(struct run *r)
 {
     if (r->s != NULL)
-        adit_stream_reset(r->s, 0);
+        adit_hstream_reset(r->s, 0);
     adit_connect_cancel(r->connect);
     adit_reserve_free(r->reserve);
     adit_host_unserve(sim_host(r->b), &r->echo);
@@ -409,7 +409,8 @@ test_data_limit(void **state)
 static void
 test_time_limit(void **state)
 {
-    struct sim_config cfg = { .seed = 9, .latency_us = 1000 };
+    struct sim_config cfg = { .seed = 9, .latency_us = 1000,
+                              .verbose = getenv("SIM_VERBOSE") != NULL };
     struct run *r = calloc(1, sizeof(*r));
     struct adit_instant begin;
     int64_t took;
