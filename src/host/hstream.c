@@ -135,6 +135,7 @@ make(struct adit_hconn *hc, struct adit_yamux_stream *ys, bool is_inbound,
     ys->user = s;
     adit_list_push_tail(&hc->streams, &s->link);
     hc->n_streams++;
+    adit_hconn_touch(hc);
     if (is_inbound)
         hc->n_negotiating++;
     adit_metric_add(hc->host->metrics, ADIT_M_STREAMS, 1);
