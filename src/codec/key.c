@@ -2,6 +2,7 @@
 #include "codec/key.h"
 
 #include "codec/pb.h"
+#include "codec/uvarint.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -44,6 +45,10 @@ static const uint8_t rsa_algorithm[] = {
 #define DER_INTEGER 0x02
 #define DER_BIT_STRING 0x03
 #define DER_SEQUENCE 0x30
+
+/* Field 1, a number; field 2, bytes. */
+#define TAG_TYPE 0x08
+#define TAG_DATA 0x12
 
 /* The head of our own key messages: type Ed25519, 32 or 64 bytes of data. */
 static const uint8_t ed25519_head[4] = { 0x08, 0x01, 0x12, 0x20 };
@@ -158,11 +163,10 @@ is_rsa(struct adit_slice spki)
 
 /* --- peers' keys --------------------------------------------------------- */
 
-/* A checked key message: what it is and the bytes of the key. */
+/* A checked key message: what it is, and the key itself inside it. */
 struct pubkey {
     enum adit_key_type type;
-    size_t n;
-    uint8_t b[ADIT_PUBKEY_MAX_BYTES];
+    struct adit_slice data;
 };
 
 static bool
@@ -184,26 +188,26 @@ has_form(enum adit_key_type type, struct adit_slice data)
     return false;
 }
 
+/*
+ * Read by hand, since there is one form only that is canonical: the type, the
+ * data, each in as few bytes as can be, and nothing else.
+ */
 static adit_err
 pubkey_read(struct adit_slice msg, struct pubkey *out)
 {
-    struct adit_pb_arena arena;
-    struct adit_pb_key k;
-    uint8_t again[ADIT_PUBKEY_MAX_BYTES];
-    size_t n;
+    struct adit_cursor c = { msg };
+    uint64_t tag;
+    uint64_t type;
+    uint64_t n;
 
     if (msg.n > ADIT_PUBKEY_MAX_BYTES ||
-        adit_pb_key_dec(&arena, msg, &k) != ADIT_OK)
+        adit_uvarint_dec(&c, &tag) != ADIT_OK || tag != TAG_TYPE ||
+        adit_uvarint_dec(&c, &type) != ADIT_OK || type > ADIT_KEY_ECDSA ||
+        adit_uvarint_dec(&c, &tag) != ADIT_OK || tag != TAG_DATA ||
+        adit_uvarint_dec(&c, &n) != ADIT_OK || n != c.left.n ||
+        !has_form((enum adit_key_type)type, c.left))
         return ADIT_EPROTO;
-    if (!has_form((enum adit_key_type)k.type, k.data))
-        return ADIT_EPROTO;
-    if (adit_pb_key_enc(&k, (struct adit_mslice){ again, sizeof(again) },
-                        &n) != ADIT_OK ||
-        !adit_slice_eq(adit_slice(again, n), msg))
-        return ADIT_EPROTO;
-    out->type = (enum adit_key_type)k.type;
-    out->n = k.data.n;
-    adit_copy(out->b, k.data);
+    *out = (struct pubkey){ (enum adit_key_type)type, c.left };
     return ADIT_OK;
 }
 
@@ -257,17 +261,18 @@ adit_pubkey_verify(struct adit_slice pubkey_msg, struct adit_slice msg,
         return ADIT_EAUTH;
     switch (k.type) {
     case ADIT_KEY_ED25519:
-        return sig.n == crypto_sign_BYTES && crypto_sign_verify_detached(
-                                                 sig.p, msg.p, msg.n, k.b) == 0
+        return sig.n == crypto_sign_BYTES &&
+                       crypto_sign_verify_detached(sig.p, msg.p, msg.n,
+                                                   k.data.p) == 0
                    ? ADIT_OK
                    : ADIT_EAUTH;
     case ADIT_KEY_SECP256K1:
         memcpy(spki, secp256k1_spki, sizeof(secp256k1_spki));
-        memcpy(spki + sizeof(secp256k1_spki), k.b, SECP256K1_POINT_BYTES);
+        memcpy(spki + sizeof(secp256k1_spki), k.data.p, SECP256K1_POINT_BYTES);
         return verify_evp(adit_slice(spki, sizeof(spki)), msg, sig);
     case ADIT_KEY_RSA:
     case ADIT_KEY_ECDSA:
-        return verify_evp(adit_slice(k.b, k.n), msg, sig);
+        return verify_evp(k.data, msg, sig);
     }
     return ADIT_EPROTO;
 }

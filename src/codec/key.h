@@ -43,12 +43,16 @@ enum adit_key_type {
  *   ADIT_OK      it is
  *   ADIT_EAUTH   it is not
  *   ADIT_EPROTO  not a key message, not canonical, or a key we do not take
+ *   ADIT_ENOMEM  OpenSSL, which has an allocator of its own, found no memory
  */
 ADIT_MUST_USE adit_err adit_pubkey_verify(struct adit_slice pubkey_msg,
                                           struct adit_slice msg,
                                           struct adit_slice sig);
 
-/* The kind of key in a message, its form fully checked.  ADIT_EPROTO. */
+/*
+ * The kind of key in a message, its form fully checked (whether a point is on
+ * its curve shows when it verifies).  ADIT_EPROTO.
+ */
 ADIT_MUST_USE adit_err adit_pubkey_check(struct adit_slice pubkey_msg,
                                          enum adit_key_type *type);
 

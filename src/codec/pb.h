@@ -35,6 +35,7 @@
  * initialised.  Enough for 8192 bytes in 400 fields: 32 bytes of bookkeeping
  * in tables that double, a list entry and padding for each.  A message that
  * needs more is refused.
+ * What is decoded must not lie in the arena itself.
  */
 #define ADIT_PB_ARENA_BYTES 32768
 

@@ -42,12 +42,15 @@ adit_peerid_is_none(const struct adit_peerid *p)
     return p->n == 0;
 }
 
-/* The id of the peer whose serialised PublicKey message this is, whole. */
+/*
+ * The id of the peer whose serialised PublicKey message this is, whole; it
+ * must not be empty.
+ */
 void adit_peerid_of_key(struct adit_slice pubkey_msg, struct adit_peerid *out);
 
 /*
  * From a raw multihash, all of `in`.  ADIT_EPROTO: not a multihash, or not
- * one that names a peer (sha2-256 of 32 bytes, or identity up to 42).
+ * one that names a peer (sha2-256 of 32 bytes, or identity of 1 to 42).
  */
 ADIT_MUST_USE adit_err adit_peerid_dec(struct adit_slice in,
                                        struct adit_peerid *out);

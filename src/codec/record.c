@@ -6,27 +6,46 @@ static const uint8_t record_type[2] = { 0x03, 0x01 };
 static const char voucher_domain[] = "libp2p-relay-rsvp";
 static const uint8_t voucher_type[2] = { 0x03, 0x02 };
 
+/* A payload and who signed it, out of the arena, which is needed again. */
+struct signed_bytes {
+    struct adit_peerid signer;
+    size_t n;
+    uint8_t b[ADIT_ENVELOPE_MAX_BYTES];
+};
+
+static adit_err
+unseal(struct adit_pb_arena *a, struct adit_slice in, const char *domain,
+       const uint8_t type[static 2], struct signed_bytes *out)
+{
+    struct adit_envelope env;
+    adit_err e = adit_envelope_dec(a, in, domain, adit_slice(type, 2), &env);
+
+    if (e != ADIT_OK)
+        return e;
+    out->signer = env.signer;
+    out->n = env.payload.n;
+    adit_copy(out->b, env.payload);
+    return ADIT_OK;
+}
+
 adit_err
 adit_record_dec(struct adit_pb_arena *a, struct adit_slice in,
                 struct adit_record *out)
 {
-    struct adit_pb_arena env_arena;
-    struct adit_envelope env;
+    struct signed_bytes payload;
     struct adit_pb_record r;
     struct adit_peerid peer;
-    adit_err e =
-        adit_envelope_dec(&env_arena, in, record_domain,
-                          adit_slice(record_type, sizeof(record_type)), &env);
+    adit_err e = unseal(a, in, record_domain, record_type, &payload);
 
     if (e != ADIT_OK)
         return e;
-    e = adit_pb_record_dec(a, env.payload, &r);
+    e = adit_pb_record_dec(a, adit_slice(payload.b, payload.n), &r);
     if (e != ADIT_OK)
         return e;
     e = adit_peerid_dec(r.peer_id, &peer);
     if (e != ADIT_OK)
         return e;
-    if (!adit_peerid_eq(&peer, &env.signer))
+    if (!adit_peerid_eq(&peer, &payload.signer))
         return ADIT_EAUTH;
     out->peer = peer;
     out->seq = r.seq;
@@ -66,24 +85,21 @@ adit_record_enc(const struct adit_identity *id, uint64_t seq,
 adit_err
 adit_voucher_dec(struct adit_slice in, struct adit_voucher *out)
 {
-    struct adit_pb_arena env_arena;
     struct adit_pb_arena arena;
-    struct adit_envelope env;
+    struct signed_bytes payload;
     struct adit_pb_voucher v;
     struct adit_voucher r;
-    adit_err e = adit_envelope_dec(
-        &env_arena, in, voucher_domain,
-        adit_slice(voucher_type, sizeof(voucher_type)), &env);
+    adit_err e = unseal(&arena, in, voucher_domain, voucher_type, &payload);
 
     if (e != ADIT_OK)
         return e;
-    e = adit_pb_voucher_dec(&arena, env.payload, &v);
+    e = adit_pb_voucher_dec(&arena, adit_slice(payload.b, payload.n), &v);
     if (e != ADIT_OK)
         return e;
     if (adit_peerid_dec(v.relay, &r.relay) != ADIT_OK ||
         adit_peerid_dec(v.peer, &r.peer) != ADIT_OK)
         return ADIT_EPROTO;
-    if (!adit_peerid_eq(&r.relay, &env.signer))
+    if (!adit_peerid_eq(&r.relay, &payload.signer))
         return ADIT_EAUTH;
     r.expire_unix_s = v.expiration;
     *out = r;
