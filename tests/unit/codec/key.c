@@ -172,6 +172,37 @@ test_truncated(void **state)
     }
 }
 
+/* The RSA key itself cut short, and changed byte by byte, in a good frame. */
+static void
+test_rsa_damaged(void **state)
+{
+    struct bytes pub = unhex(key_vectors[3].pub);
+    struct bytes m = unhex("08001200");
+    enum adit_key_type type;
+
+    (void)state;
+    for (size_t n = 0; n < pub.n - 5; n++) {
+        m.n = 4;
+        m.b[3] = (uint8_t)n;
+        if (n >= 0x80) {
+            m.b[3] = (uint8_t)(n | 0x80);
+            m.b[m.n++] = (uint8_t)(n >> 7);
+        }
+        memcpy(m.b + m.n, pub.b + 5, n);
+        m.n += n;
+        assert_int_equal(adit_pubkey_check(all(&m), &type), ADIT_EPROTO);
+    }
+    /* All that is structure, up to the modulus. */
+    for (size_t i = 0; i < 37; i++) {
+        for (unsigned v = 0; v < 256; v++) {
+            m = pub;
+            m.b[i] = (uint8_t)v;
+            assert_int_equal(adit_pubkey_check(all(&m), &type),
+                             v == pub.b[i] ? ADIT_OK : ADIT_EPROTO);
+        }
+    }
+}
+
 static void
 put_der_head(struct bytes *b, uint8_t tag, size_t n)
 {
@@ -339,6 +370,10 @@ test_key_file(void **state)
     assert_int_equal(adit_identity_dec(all(&old), &id), ADIT_OK);
     assert_string_equal(adit_peerid_format(&id.id, text), key_vectors[0].id);
     adit_identity_fini(&id);
+    old.b[3] = 0x5f;
+    assert_int_equal(adit_identity_dec(adit_slice(old.b, 99), &id),
+                     ADIT_EINVAL);
+    old.b[3] = 0x60;
     old.b[99] ^= 1;
     assert_int_equal(adit_identity_dec(all(&old), &id), ADIT_EINVAL);
 
@@ -361,6 +396,7 @@ main(void)
         cmocka_unit_test(test_form_refused),
         cmocka_unit_test(test_no_point),
         cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_rsa_damaged),
         cmocka_unit_test(test_rsa_sizes),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_key_file),

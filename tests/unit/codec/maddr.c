@@ -198,6 +198,8 @@ test_too_long(void **state)
 {
     struct adit_maddr a = { 0 };
     uint8_t flags[ADIT_MADDR_MAX_BYTES];
+    char long_text[2 * ADIT_MADDR_TEXT_BYTES];
+    struct adit_maddr_why why = { 0, "" };
     char name[ADIT_MADDR_MAX_BYTES + 1];
     struct adit_maddr before;
     size_t n = 0;
@@ -214,6 +216,23 @@ test_too_long(void **state)
            ADIT_OK)
         n++;
     assert_int_equal(n, (ADIT_MADDR_TEXT_BYTES - 1) / 18);
+
+    /* The same from text. */
+    n = 0;
+    for (; n + 18 <= sizeof(long_text); n += 18)
+        memcpy(long_text + n, "/p2p-webrtc-direct", 18);
+    a = (struct adit_maddr){ 0 };
+    assert_int_equal(adit_maddr_parse(adit_slice(long_text, n), &a, &why),
+                     ADIT_EINVAL);
+    assert_string_equal(why.what, "the address is too long");
+    assert_true(why.at > ADIT_MADDR_TEXT_BYTES - 18 && a.n == 0);
+    /* More than bytes can hold once the escapes are gone. */
+    memset(long_text, 'x', sizeof(long_text));
+    memcpy(long_text, "/http-path/", 11);
+    assert_int_equal(
+        adit_maddr_parse(adit_slice(long_text, sizeof(long_text)), &a, &why),
+        ADIT_EINVAL);
+    assert_int_equal(why.at, 11);
 
     /* Byte limit. */
     memset(name, 'x', sizeof(name));

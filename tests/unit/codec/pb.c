@@ -176,6 +176,35 @@ test_hop_malformed(void **state)
     }
 }
 
+/* Cut inside a field, for each decoder. */
+static void
+test_truncated(void **state)
+{
+    static struct adit_pb_key key;
+    static struct adit_pb_noise noise;
+    static struct adit_pb_identify identify;
+    static struct adit_pb_hop hop;
+    static struct adit_pb_stop stop;
+    static struct adit_pb_envelope envelope;
+    static struct adit_pb_record record;
+    static struct adit_pb_voucher voucher;
+    struct bytes b = unhex("0a05aabb");
+
+    (void)state;
+    assert_int_equal(adit_pb_key_dec(&arena, all(&b), &key), ADIT_EPROTO);
+    assert_int_equal(adit_pb_noise_dec(&arena, all(&b), &noise), ADIT_EPROTO);
+    assert_int_equal(adit_pb_identify_dec(&arena, all(&b), &identify),
+                     ADIT_EPROTO);
+    assert_int_equal(adit_pb_hop_dec(&arena, all(&b), &hop), ADIT_EPROTO);
+    assert_int_equal(adit_pb_stop_dec(&arena, all(&b), &stop), ADIT_EPROTO);
+    assert_int_equal(adit_pb_envelope_dec(&arena, all(&b), &envelope),
+                     ADIT_EPROTO);
+    assert_int_equal(adit_pb_record_dec(&arena, all(&b), &record),
+                     ADIT_EPROTO);
+    assert_int_equal(adit_pb_voucher_dec(&arena, all(&b), &voucher),
+                     ADIT_EPROTO);
+}
+
 static void
 test_caps(void **state)
 {
@@ -425,6 +454,7 @@ main(void)
         cmocka_unit_test(test_stop_bytes),
         cmocka_unit_test(test_hop_odd),
         cmocka_unit_test(test_hop_malformed),
+        cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_caps),
         cmocka_unit_test(test_many_entries),
         cmocka_unit_test(test_identify_full),

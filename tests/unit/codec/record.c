@@ -208,6 +208,76 @@ test_foreign(void **state)
     adit_identity_fini(&id);
 }
 
+/* Well signed, and then nonsense. */
+static void
+test_bad_payload(void **state)
+{
+    static const struct {
+        const char *why;
+        const char *hex;
+    } bad[] = {
+        { "empty", "" },
+        { "no protobuf", "ff" },
+        { "a peer that is no multihash", "0a0178" },
+        { "no peer", "1001" },
+    };
+    static const uint8_t record_type[2] = { 3, 1 };
+    static const uint8_t voucher_type[2] = { 3, 2 };
+    struct adit_identity id = spec_identity();
+
+    (void)state;
+    for (size_t i = 0; i < ADIT_NITEMS(bad); i++) {
+        struct bytes payload = unhex(bad[i].hex);
+        struct bytes b = { 0 };
+        struct adit_record r;
+        struct adit_voucher v;
+
+        assert_int_equal(adit_envelope_enc(&id, "libp2p-peer-record",
+                                           adit_slice(record_type, 2),
+                                           all(&payload), room(&b), &b.n),
+                         ADIT_OK);
+        if (adit_record_dec(&arena, all(&b), &r) != ADIT_EPROTO)
+            fail_msg("%s", bad[i].why);
+        assert_int_equal(adit_envelope_enc(&id, "libp2p-relay-rsvp",
+                                           adit_slice(voucher_type, 2),
+                                           all(&payload), room(&b), &b.n),
+                         ADIT_OK);
+        if (adit_voucher_dec(all(&b), &v) != ADIT_EPROTO)
+            fail_msg("%s", bad[i].why);
+    }
+    adit_identity_fini(&id);
+}
+
+/* As many addresses as there may be, and one more; and too large ones. */
+static void
+test_many_addrs(void **state)
+{
+    static uint8_t out[ADIT_ENVELOPE_MAX_BYTES];
+    static struct adit_slice addrs[ADIT_PB_MAX_ADDRS + 1];
+    static uint8_t addr[200];
+    struct adit_mslice dst = { out, sizeof(out) };
+    struct adit_identity id = spec_identity();
+    struct adit_record r;
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i < ADIT_NITEMS(addrs); i++)
+        addrs[i] = adit_slice(addr, 50);
+    assert_int_equal(
+        adit_record_enc(&id, 1, addrs, ADIT_PB_MAX_ADDRS, dst, &n), ADIT_OK);
+    assert_int_equal(adit_record_dec(&arena, adit_slice(out, n), &r), ADIT_OK);
+    assert_int_equal(r.n_addrs, ADIT_PB_MAX_ADDRS);
+    assert_int_equal(
+        adit_record_enc(&id, 1, addrs, ADIT_PB_MAX_ADDRS + 1, dst, &n),
+        ADIT_EINVAL);
+    for (size_t i = 0; i < ADIT_NITEMS(addrs); i++)
+        addrs[i] = adit_slice(addr, sizeof(addr));
+    assert_int_equal(
+        adit_record_enc(&id, 1, addrs, ADIT_PB_MAX_ADDRS, dst, &n),
+        ADIT_EINVAL);
+    adit_identity_fini(&id);
+}
+
 static void
 test_sizes(void **state)
 {
@@ -262,6 +332,8 @@ main(void)
         cmocka_unit_test(test_records_of_go),
         cmocka_unit_test(test_ours_is_go_s),
         cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_bad_payload),
+        cmocka_unit_test(test_many_addrs),
         cmocka_unit_test(test_sizes),
     };
 
