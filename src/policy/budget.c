@@ -2,9 +2,8 @@
 #include "policy/budget.h"
 
 adit_err
-adit_budget_charge(struct adit_budget *b, enum adit_dir dir,
-                   size_t want_bytes, struct adit_instant now,
-                   size_t *granted_bytes)
+adit_budget_charge(struct adit_budget *b, enum adit_dir dir, size_t want_bytes,
+                   struct adit_instant now, size_t *granted_bytes)
 {
     uint64_t *left = &b->left_bytes[dir];
 

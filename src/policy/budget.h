@@ -30,8 +30,7 @@ struct adit_budget {
  * Nothing is charged unless ADIT_OK is returned.  want_bytes must not be 0.
  */
 ADIT_MUST_USE adit_err adit_budget_charge(struct adit_budget *b,
-                                          enum adit_dir dir,
-                                          size_t want_bytes,
+                                          enum adit_dir dir, size_t want_bytes,
                                           struct adit_instant now,
                                           size_t *granted_bytes);
 

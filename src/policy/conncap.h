@@ -25,10 +25,9 @@ struct adit_conncap {
     uint32_t n_conns, n_handshakes;
 };
 
-ADIT_MUST_USE adit_err adit_conncap_init(struct adit_conncap *c,
-                                         struct adit_mem *mem,
-                                         const struct adit_rng *rng,
-                                         const struct adit_conncap_config *cfg);
+ADIT_MUST_USE adit_err adit_conncap_init(
+    struct adit_conncap *c, struct adit_mem *mem, const struct adit_rng *rng,
+    const struct adit_conncap_config *cfg);
 void adit_conncap_fini(struct adit_conncap *c);
 
 /* Caps changed; connections that are open stay. */

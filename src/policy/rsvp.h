@@ -20,9 +20,9 @@
 /* 0 in a cap: no cap. */
 struct adit_rsvp_config {
     uint32_t max_total;
-    uint32_t max_per_ip;      /* IPv4 address or IPv6 /64 */
+    uint32_t max_per_ip; /* IPv4 address or IPv6 /64 */
     int64_t ttl_us;
-    int64_t grace_us;         /* after a disconnect */
+    int64_t grace_us; /* after a disconnect */
     uint32_t circuits_total;
     uint32_t circuits_per_src;
     uint32_t circuits_per_dst;
@@ -45,13 +45,10 @@ void adit_rsvp_set(struct adit_rsvp *t, const struct adit_rsvp_config *cfg);
  *   ADIT_EFULL   *why says which cap; a renewal never answers this
  *   ADIT_ENOMEM
  */
-ADIT_MUST_USE adit_err adit_rsvp_reserve(struct adit_rsvp *t,
-                                         const struct adit_peerid *peer,
-                                         struct adit_slice ip,
-                                         struct adit_instant now,
-                                         struct adit_instant *until,
-                                         bool *renewed,
-                                         struct adit_refusal *why);
+ADIT_MUST_USE adit_err adit_rsvp_reserve(
+    struct adit_rsvp *t, const struct adit_peerid *peer, struct adit_slice ip,
+    struct adit_instant now, struct adit_instant *until, bool *renewed,
+    struct adit_refusal *why);
 
 /* Does it hold one at `now`? */
 bool adit_rsvp_has(const struct adit_rsvp *t, const struct adit_peerid *peer,
