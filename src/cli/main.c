@@ -1,13 +1,141 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * adit: says which version it is.
+ * adit: listen and dial through circuit relays, from a shell.
+ *
+ * One file per command; what they share is in cli.h.
  */
-#include "config.h"
+#include "cli/cli.h"
 
-#include <stdio.h>
+#include <signal.h>
+#include <string.h>
+
+static const struct adit_cli_command *const commands[] = {
+    &adit_cli_cmd_id,   &adit_cli_cmd_listen, &adit_cli_cmd_dial,
+    &adit_cli_cmd_ping, &adit_cli_cmd_probe,
+};
+
+static const struct {
+    int code;
+    const char *means;
+} exits[] = {
+    { ADIT_CLI_OK, "well done" },
+    { ADIT_CLI_STREAM, "the stream or connection broke after it was open" },
+    { ADIT_CLI_USAGE, "the command line is wrong" },
+    { ADIT_CLI_CONNECT, "cannot connect, or it is another peer" },
+    { ADIT_CLI_REFUSED, "the peer or the relay refused" },
+    { ADIT_CLI_LIMIT, "the relay's limit cut it" },
+    { ADIT_CLI_LOCAL, "a file, memory or the system here" },
+};
+
+static void
+print_usage(FILE *out)
+{
+    fputs("usage: adit COMMAND [OPTION]... ARGUMENT...\n\n", out);
+    for (size_t i = 0; i < ADIT_CLI_NITEMS(commands); i++)
+        fprintf(out, "  %-13s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("  help [COMMAND]\n"
+          "  version\n"
+          "\nEach command takes --help, --json, -v and -o NAME=VALUE.  ADDR "
+          "is a multiaddr, for\nexample /ip4/203.0.113.7/tcp/4001/p2p/ID, or "
+          "RELAY/p2p-circuit/p2p/ID.\n"
+          "\nExit codes:\n",
+          out);
+    for (size_t i = 0; i < ADIT_CLI_NITEMS(exits); i++)
+        fprintf(out, "  %d  %s\n", exits[i].code, exits[i].means);
+}
+
+/* argv[0] becomes the last word of the command's name. */
+static const struct adit_cli_command *
+find(char ***argv)
+{
+    for (size_t i = 0; i < ADIT_CLI_NITEMS(commands); i++) {
+        const char *name = commands[i]->name, *blank = strchr(name, ' ');
+        char **v = *argv;
+
+        if (blank == NULL) {
+            if (strcmp(v[0], name) == 0)
+                return commands[i];
+        } else if (strlen(v[0]) == (size_t)(blank - name) &&
+                   strncmp(v[0], name, strlen(v[0])) == 0 && v[1] != NULL &&
+                   strcmp(v[1], blank + 1) == 0) {
+            ++*argv;
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int
+unknown(const char *word)
+{
+    const char *words[ADIT_CLI_NITEMS(commands)], *near;
+
+    for (size_t i = 0; i < ADIT_CLI_NITEMS(commands); i++)
+        words[i] = commands[i]->name;
+    near = adit_cli_nearest(word, words, ADIT_CLI_NITEMS(words));
+    if (strcmp(word, "relay") == 0)
+        near = adit_cli_cmd_probe.name;
+    fprintf(stderr, "adit: unknown command %s", word);
+    if (near != NULL)
+        fprintf(stderr, ": did you mean %s?", near);
+    fputs("  (adit help)\n", stderr);
+    return ADIT_CLI_USAGE;
+}
+
+static int
+help(struct adit_cli *c, char **argv)
+{
+    static char flag[] = "--help";
+    char *args[] = { NULL, flag, NULL };
+    const struct adit_cli_command *cmd;
+
+    if (argv[0] == NULL) {
+        print_usage(stdout);
+        return ADIT_CLI_OK;
+    }
+    cmd = find(&argv);
+    if (cmd == NULL)
+        return unknown(argv[0]);
+    args[0] = argv[0];
+    cmd->run(c, cmd, args);
+    return ADIT_CLI_OK;
+}
+
+static int
+run(struct adit_cli *c, char **argv)
+{
+    const struct adit_cli_command *cmd;
+    int code;
+
+    if (argv[0] == NULL) {
+        print_usage(stderr);
+        return ADIT_CLI_USAGE;
+    }
+    if (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 ||
+        strcmp(argv[0], "-h") == 0)
+        return help(c, argv + 1);
+    if (strcmp(argv[0], "version") == 0 || strcmp(argv[0], "--version") == 0) {
+        printf("adit %s\n", adit_version());
+        return ADIT_CLI_OK;
+    }
+    cmd = find(&argv);
+    if (cmd == NULL)
+        return unknown(argv[0]);
+    code = cmd->run(c, cmd, argv);
+    return code < 0 ? ADIT_CLI_OK : code;
+}
 
 int
-main(void)
+main(int argc, char **argv)
 {
-    return puts("adit " PACKAGE_VERSION) < 0;
+    struct adit_cli c;
+    int code;
+
+    signal(SIGPIPE, SIG_IGN);
+    adit_cli_init(&c);
+    code = argc > 0 ? run(&c, argv + 1) : ADIT_CLI_USAGE;
+    adit_cli_fini(&c);
+    if (fflush(stdout) != 0 && code == ADIT_CLI_OK)
+        code = ADIT_CLI_STREAM;
+    return code;
 }
