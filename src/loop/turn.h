@@ -23,6 +23,8 @@ struct adit_worker {
     bool in_timers; /* the end is running timers */
     bool in_end;    /* the end is running */
     bool stop;
+    void (*leave)(void *ctx); /* to run behind this turn's end; or NULL */
+    void *leave_ctx;
 
     struct adit_heap timers;
     struct adit_list tasks;   /* struct adit_task */

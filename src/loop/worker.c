@@ -172,6 +172,12 @@ on_end(evutil_socket_t fd, short what, void *arg)
     w->in_turn = false;
     if (w->stop && w->kind == ADIT_WORKER_OWN)
         event_base_loopbreak(w->base);
+    if (w->leave != NULL) {
+        void (*fn)(void *ctx) = w->leave;
+
+        w->leave = NULL;
+        fn(w->leave_ctx); /* `w` may be gone */
+    }
 }
 
 static void
@@ -318,6 +324,36 @@ adit_worker_stop(struct adit_worker *w)
 {
     w->stop = true;
     adit_worker_enter(w);
+}
+
+/* Chains of tasks that post tasks come to an end long before. */
+#define SETTLE_ROUNDS 100
+
+void
+adit_worker_settle(struct adit_worker *w)
+{
+    adit_assert(!w->in_end);
+    for (unsigned i = 0; i < SETTLE_ROUNDS; i++) {
+        bool any;
+
+        adit_worker_enter(w);
+        any = run_mail(w);
+        any |= end_turn(w);
+        if (!any)
+            break;
+    }
+}
+
+void
+adit_worker_leave(struct adit_worker *w, void (*fn)(void *ctx), void *ctx)
+{
+    if (!w->in_end) {
+        fn(ctx);
+        return;
+    }
+    adit_assert(w->leave == NULL && w->kind == ADIT_WORKER_LENT);
+    w->leave = fn;
+    w->leave_ctx = ctx;
 }
 
 bool

@@ -52,6 +52,20 @@ void adit_worker_run(struct adit_worker *w);
 /* Leave _run at the end of this turn. */
 void adit_worker_stop(struct adit_worker *w);
 
+/*
+ * Do what the end of a turn would do, until nothing is left of it: mail,
+ * what is due, tasks, the retired.  Before _free, where things that were
+ * closed must be gone.  Not from inside a turn's end.
+ */
+void adit_worker_settle(struct adit_worker *w);
+
+/*
+ * Run `fn` where nothing of the worker's is on the stack: now, or if a turn's
+ * end is running, right behind it.  It may free the worker.  Once.
+ */
+void adit_worker_leave(struct adit_worker *w, void (*fn)(void *ctx),
+                       void *ctx);
+
 /* One turn at `now`; kind HAND only.  True: it did something. */
 bool adit_worker_turn(struct adit_worker *w, struct adit_instant now,
                       int64_t now_unix_s);

@@ -4,3 +4,4 @@ noinst_LTLIBRARIES += %D%/libmetrics.la
 src_metrics_libmetrics_la_CFLAGS = $(AM_CFLAGS)
 src_metrics_libmetrics_la_SOURCES =
 src_metrics_libmetrics_la_SOURCES += %D%/metrics.c %D%/metrics.h
+src_metrics_libmetrics_la_SOURCES += %D%/expo.c %D%/expo.h

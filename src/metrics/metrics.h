@@ -36,8 +36,8 @@ enum adit_metric_kind { ADIT_METRIC_COUNTER, ADIT_METRIC_GAUGE };
       "reason=\"keepalive\"", "")                                             \
     X(CONN_BUFFERS, COUNTER, "adit_connection_errors_total",                  \
       "reason=\"buffers\"", "")                                               \
-    X(CONN_IDLE, COUNTER, "adit_connection_errors_total",                     \
-      "reason=\"idle\"", "")                                                  \
+    X(CONN_IDLE, COUNTER, "adit_connection_errors_total", "reason=\"idle\"",  \
+      "")                                                                     \
     X(CONN_REFUSED_TOTAL, COUNTER, "adit_connections_refused_total",          \
       "rule=\"connections\"", "connections refused before authentication")    \
     X(CONN_REFUSED_IP, COUNTER, "adit_connections_refused_total",             \
@@ -70,7 +70,8 @@ enum adit_metric_kind { ADIT_METRIC_COUNTER, ADIT_METRIC_GAUGE };
       "libp2p_relaysvc_reservation_request_response_status_total",            \
       "status=\"error\"", "")                                                 \
     X(RSVP_REJ_IP, COUNTER, "libp2p_relaysvc_reservation_rejections_total",   \
-      "reason=\"ip constraint violation\"", "refused reservations, by reason") \
+      "reason=\"ip constraint violation\"",                                   \
+      "refused reservations, by reason")                                      \
     X(RSVP_REJ_LIMIT, COUNTER,                                                \
       "libp2p_relaysvc_reservation_rejections_total",                         \
       "reason=\"resource limit exceeded\"", "")                               \
