@@ -271,6 +271,7 @@ test_reserve_ok(void **state)
     struct adit_hop_srv m;
 
     asked(&m, *state, BYTES(RESERVE));
+    assert_int_equal(adit_hop_srv_connect_ok(&m, &r.limit), ADIT_ESTATE);
     assert_int_equal(adit_hop_srv_reserve_ok(&m, &r), ADIT_OK);
     assert_out(&m, want, sizeof(want));
     assert_int_equal(adit_hop_srv_reserve_ok(&m, &r), ADIT_ESTATE);
