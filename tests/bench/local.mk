@@ -6,6 +6,8 @@ EXTRA_PROGRAMS += %D%/bareloop
 %C%_bareloop_SOURCES = %D%/bareloop.c
 %C%_bareloop_CFLAGS = $(RING_CFLAGS)
 %C%_bareloop_LDADD = $(CRYPTO_LIBS)
+bench_programs += %D%/yamux_bench$(EXEEXT)
+EXTRA_PROGRAMS += %D%/yamux_bench
 CLEANFILES += $(bench_programs)
 
 # make bench BENCH_ARGS='--quick --json out.json'
