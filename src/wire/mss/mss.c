@@ -260,7 +260,8 @@ adit_mss_next(struct adit_mss *m, struct adit_mss_event *ev)
     size_t n_len, n;
 
     switch ((enum pending)m->pending) {
-    case P_NOTHING: return ADIT_AGAIN;
+    case P_NOTHING:
+        return ADIT_AGAIN;
     case P_PROPOSED:
         if (token_length(m, &n_len, &n) != ADIT_OK || n == 0)
             return ADIT_AGAIN; /* cannot be: the token was whole */
@@ -273,7 +274,9 @@ adit_mss_next(struct adit_mss *m, struct adit_mss_event *ev)
         *ev =
             (struct adit_mss_event){ .type = ADIT_MSS_AGREED, .index = m->at };
         break;
-    case P_NONE: *ev = (struct adit_mss_event){ .type = ADIT_MSS_NONE }; break;
+    case P_NONE:
+        *ev = (struct adit_mss_event){ .type = ADIT_MSS_NONE };
+        break;
     }
     m->pending = P_NOTHING;
     return ADIT_OK;

@@ -248,7 +248,9 @@ adit_noise_xx_write(struct adit_noise_xx *x, struct adit_slice payload,
 {
     adit_assert(adit_noise_xx_is_our_turn(x));
     switch (x->at) {
-    case 0: dst = write_e(x, dst); break;
+    case 0:
+        dst = write_e(x, dst);
+        break;
     case 1:
         dst = write_e(x, dst);
         if (mix_dh(x, &x->e.secret, x->re) != ADIT_OK)
@@ -279,7 +281,9 @@ adit_noise_xx_read(struct adit_noise_xx *x, struct adit_mslice msg,
     if (msg.n < adit_noise_xx_overhead(x->at))
         return ADIT_EPROTO;
     switch (x->at) {
-    case 0: read_e(x, &msg); break;
+    case 0:
+        read_e(x, &msg);
+        break;
     case 1:
         read_e(x, &msg);
         if (mix_dh(x, &x->e.secret, x->re) != ADIT_OK ||
