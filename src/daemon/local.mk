@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # A new file is one line here: aditd_SOURCES += %D%/x.c %D%/x.h
-EXTRA_PROGRAMS += aditd
+bin_PROGRAMS += aditd
 aditd_SOURCES =
 aditd_SOURCES += %D%/main.c
 aditd_SOURCES += %D%/conf.c %D%/conf.h
