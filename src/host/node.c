@@ -39,7 +39,8 @@ dialer_start(void *ctx, const struct adit_dial_config *cfg, adit_dial_fn *fn,
     /* The resolver is made when a name is first wanted: most relays never
      * look one up.  Without one names fail, addresses do not. */
     if (n->resolver == NULL &&
-        adit_resolver_new(n->w, NULL, &n->resolver) != ADIT_OK)
+        adit_resolver_new(n->w, &(struct adit_resolver_config){ NULL },
+                          &n->resolver) != ADIT_OK)
         n->resolver = NULL;
     c.resolver = n->resolver;
     e = adit_dial_start(n->w, &c, fn, fn_ctx, &d);
