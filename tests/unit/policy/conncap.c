@@ -125,6 +125,8 @@ test_caps(void **state)
     assert_int_equal(adit_conncap_open(&c, ip_of(6, 0, b), &why), ADIT_OK);
     assert_int_equal(adit_conncap_open(&c, ip_of(8, 0, b), &why), ADIT_EFULL);
     assert_int_equal(why.rule, ADIT_RULE_HANDSHAKES_TOTAL);
+    adit_conncap_set(&c, &(struct adit_conncap_config){ 0 }); /* no caps */
+    assert_int_equal(adit_conncap_open(&c, ip_of(8, 0, b), &why), ADIT_OK);
     adit_conncap_fini(&c); /* with some open */
     assert_int_equal(mem.used_bytes, 0);
     adit_conncap_fini(&c);

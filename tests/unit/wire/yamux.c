@@ -652,6 +652,39 @@ test_oom(void **state)
     }
 }
 
+/* What is small: nothing fed, and who asks whether something waits. */
+static void
+test_has_out(void **state)
+{
+    uint8_t bad[12] = { 7 };
+    uint64_t value = 99;
+    size_t used = 99;
+    struct run r;
+
+    (void)state;
+    start(&r, SERVER, 0);
+    assert_false(adit_yamux_has_out(&r.y));
+    assert_int_equal(
+        adit_yamux_feed(&r.y, (struct adit_mslice){ bad, 0 }, r.now, &used),
+        ADIT_OK);
+    assert_int_equal(used, 0);
+    assert_null(adit_yamux_why(&r.y, &value));
+    adit_yamux_goaway(&r.y, ADIT_YAMUX_NORMAL);
+    assert_true(adit_yamux_has_out(&r.y));
+    drain_out(&r);
+    adit_yamux_ping(&r.y, r.now);
+    assert_true(adit_yamux_has_out(&r.y));
+    assert_int_equal(feed(&r, bad, sizeof(bad)), ADIT_EPROTO);
+    assert_string_equal(adit_yamux_why(&r.y, &value), "unknown version");
+    assert_int_equal(value, 7);
+    assert_true(adit_yamux_has_out(&r.y)); /* a GoAway, and no ping */
+    r.n_out = 0;
+    drain_out(&r);
+    assert_int_equal(r.n_out, 12);
+    assert_int_equal(r.out[1], 3);
+    stop(&r);
+}
+
 int
 main(void)
 {
@@ -664,6 +697,7 @@ main(void)
         cmocka_unit_test(test_rtt),
         cmocka_unit_test(test_reset_amid_events),
         cmocka_unit_test(test_freed_amid_body),
+        cmocka_unit_test(test_has_out),
         cmocka_unit_test(test_oom),
     };
 
