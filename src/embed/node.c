@@ -79,6 +79,7 @@ adit_node_new(adit_config *cfg, const adit_key *key,
     }
     adit_list_init(&n->streams);
     n->early_tail = &n->early;
+    n->back.front = n;
     *out = n;
     return ADIT_OK;
 }
