@@ -180,7 +180,6 @@ adit_hstream_accept(struct adit_hconn *hc, struct adit_yamux_stream *ys)
     if (e != ADIT_OK)
         return e;
     adit_mss_init_listener(s->mss);
-    pump_mss(s);
     return ADIT_OK;
 }
 

@@ -739,7 +739,13 @@ adit_conn_new(struct adit_net *net, struct adit_pipe *pipe, bool is_dialer,
     adit_metric_add(net->cfg.metrics, ADIT_M_CONNS_OPENED, 1);
     adit_metric_add(net->cfg.metrics, ADIT_M_HANDSHAKES, 1);
     *out = c;
-    advance(c); /* the header, and as dialer all that may go first */
+    /*
+     * A dialer says all that may go first.  A listener's header waits for
+     * the dialer's, and leaves with the answer to its proposal: one segment
+     * less for each connection (rust does so, go and js do not mind).
+     */
+    if (is_dialer)
+        advance(c);
     adit_task_post(net->w, &c->flush); /* arms the deadlines, too */
     return ADIT_OK;
 }
