@@ -20,6 +20,7 @@ struct adit_bridge {
     struct adit_timer timer; /* its time */
     struct adit_task task;   /* to end it, when nobody is in the middle */
     struct adit_list stalled_link;
+    struct adit_instant stalled_since;
     enum adit_bridge_why why;
     bool is_over;
     bool is_pumping; /* its waiting bytes are being written */
@@ -98,6 +99,15 @@ conclude(struct adit_bridge *b, enum adit_bridge_why why)
 }
 
 static void
+stall(struct adit_bridge *b)
+{
+    if (adit_list_is_linked(&b->stalled_link))
+        return;
+    b->stalled_since = adit_worker_now(b->h->w);
+    adit_list_push_tail(&b->h->stalled, &b->stalled_link);
+}
+
+static void
 check_stalled(struct adit_bridge *b)
 {
     bool waits = false;
@@ -107,8 +117,8 @@ check_stalled(struct adit_bridge *b)
             waits = true;
     if (!waits)
         adit_list_remove(&b->stalled_link);
-    else if (!adit_list_is_linked(&b->stalled_link))
-        adit_list_push_tail(&b->h->stalled, &b->stalled_link);
+    else
+        stall(b);
 }
 
 /* This way is over: the other end hears FIN. */
@@ -164,8 +174,8 @@ on_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
         /* It moved: it is not the one that waits longest. */
         adit_list_remove(&b->stalled_link);
     }
-    if (n < in.n && !adit_list_is_linked(&b->stalled_link))
-        adit_list_push_tail(&b->h->stalled, &b->stalled_link);
+    if (n < in.n)
+        stall(b);
     return n;
 }
 
@@ -271,21 +281,41 @@ adit_bridge_end_now(struct adit_bridge *b)
     finish(b);
 }
 
-bool
-adit_bridge_relieve(struct adit_host *h)
+/* NULL: none that could be let go. */
+static struct adit_bridge *
+longest_stalled(const struct adit_host *h)
 {
-    ADIT_LIST_EACH(n, tmp, &h->stalled)
+    struct adit_list *head = (struct adit_list *)(uintptr_t)&h->stalled;
+
+    ADIT_LIST_EACH(n, tmp, head)
     {
         struct adit_bridge *b =
             ADIT_CONTAINER_OF(n, struct adit_bridge, stalled_link);
 
-        if (b->is_pumping)
-            continue;
-        conclude(b, ADIT_BRIDGE_STALLED);
-        for (int i = 0; i < 2; i++)
-            if (b->side[i].from != NULL)
-                adit_hstream_discard(b->side[i].from);
-        return true;
+        if (!b->is_pumping)
+            return b;
     }
-    return false;
+    return NULL;
+}
+
+bool
+adit_bridge_relieve(struct adit_host *h)
+{
+    struct adit_bridge *b = longest_stalled(h);
+
+    if (b == NULL)
+        return false;
+    conclude(b, ADIT_BRIDGE_STALLED);
+    for (int i = 0; i < 2; i++)
+        if (b->side[i].from != NULL)
+            adit_hstream_discard(b->side[i].from);
+    return true;
+}
+
+struct adit_instant
+adit_bridge_waits_since(const struct adit_host *h)
+{
+    const struct adit_bridge *b = longest_stalled(h);
+
+    return b != NULL ? b->stalled_since : ADIT_NEVER;
 }

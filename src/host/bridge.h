@@ -59,4 +59,7 @@ void adit_bridge_end_now(struct adit_bridge *b);
  */
 bool adit_bridge_relieve(struct adit_host *h);
 
+/* Since when that one has made no progress; ADIT_NEVER: there is none. */
+struct adit_instant adit_bridge_waits_since(const struct adit_host *h);
+
 #endif

@@ -430,16 +430,16 @@ adit_host_set_addrs(struct adit_host *h, const struct adit_maddr *v, size_t n)
 
 /* ---- the host ---------------------------------------------------------- */
 
-bool
-adit_host_relieve(struct adit_host *h)
-{
-    return adit_bridge_relieve(h);
-}
-
 static bool
 relieve(void *ctx)
 {
-    return adit_host_relieve(ctx);
+    return adit_bridge_relieve(ctx);
+}
+
+static struct adit_instant
+waits_since(void *ctx)
+{
+    return adit_bridge_waits_since(ctx);
 }
 
 adit_err
@@ -475,6 +475,7 @@ adit_host_new(const struct adit_host_config *cfg, struct adit_host **out)
         return e;
     }
     h->net.relieve = relieve;
+    h->net.waits_since = waits_since;
     h->net.relieve_ctx = h;
     *out = h;
     return ADIT_OK;

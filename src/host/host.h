@@ -191,9 +191,6 @@ struct adit_hconn *adit_host_conn_to(const struct adit_host *h,
 void adit_host_set_addrs(struct adit_host *h, const struct adit_maddr *v,
                          size_t n);
 
-/* The pool is full: see adit_net.relieve. */
-bool adit_host_relieve(struct adit_host *h);
-
 /*
  * Where its peer is, with its /p2p once that is proven; through a relay the
  * circuit's address.  Also of one that is over.

@@ -220,7 +220,7 @@ keep(struct adit_hstream *s, struct adit_mslice in)
     if (in.n == 0)
         return;
     e = adit_chain_append(&s->rx, pool(s), adit_slice(in.p, in.n));
-    while (e != ADIT_OK && adit_host_relieve(s->hc->host))
+    while (e != ADIT_OK && adit_conn_make_room(s->hc->conn))
         e = adit_chain_append(&s->rx, pool(s), adit_slice(in.p, in.n));
     if (e == ADIT_OK)
         return;

@@ -16,7 +16,16 @@
  */
 #define COPY_BYTES 16384
 
-/* Under pressure, whoever made no progress for this long is let go first. */
+/*
+ * Answers to frames of the peer's own (pongs, resets) have no window to wait
+ * for.  With so much unsent the peer only asks and never reads.
+ */
+#define CONTROL_HIGH_BYTES (2 * (size_t)ADIT_CONN_OUT_HIGH_BYTES)
+
+/*
+ * Under pressure a connection counts as having waited this much less than
+ * it did: to reset the circuit that leads to it costs its peer less.
+ */
 #define PATIENCE_US ADIT_S
 
 static struct adit_instant
@@ -108,53 +117,80 @@ adit_conn_close(struct adit_conn *c, adit_err why, const char *text)
 
 /* Free its memory now, close it when nobody is in the middle of anything. */
 static void
-doom(struct adit_conn *c)
+doom(struct adit_conn *c, const char *why)
 {
+    if (c->is_doomed)
+        return;
+    count(c, ADIT_M_CONN_BUFFERS);
     c->is_doomed = true;
+    c->doomed_why = why;
     drop_partial(c);
-    adit_chain_fini(&c->out, pool_of(c));
+    /* A circuit's connection may be the very one that asks for room, for
+     * what the connection inside it is just sending. */
+    if (!c->is_sending)
+        adit_chain_fini(&c->out, pool_of(c));
     adit_list_remove(&c->stalled_link);
     adit_task_post(c->net->w, &c->flush);
 }
 
-/*
- * The pool is full.  Let go, in this order: partial frames that had time to
- * complete, the circuit that stalled longest, output nobody reads, and any
- * partial frame but `self`'s.  False: nothing to be had.
- */
-static bool
-make_room(struct adit_conn *self)
+void
+adit_conn_doom(struct adit_conn *c, const char *why)
 {
-    struct adit_net *net = self->net;
-    struct adit_instant now = adit_worker_now(net->w);
-    struct adit_conn *partial = NULL, *stalled = NULL;
+    if (!c->is_over)
+        doom(c, why);
+}
 
-    ADIT_LIST_EACH(n, tmp, &net->partials) {
-        partial = ADIT_CONTAINER_OF(n, struct adit_conn, partial_link);
-        if (partial != self)
-            break;
-        partial = NULL;
+/* The first in `l` that is not `self`; NULL: none. */
+static struct adit_list *
+first_other(struct adit_list *l, struct adit_list *self)
+{
+    ADIT_LIST_EACH(n, tmp, l)
+        if (n != self)
+            return n;
+    return NULL;
+}
+
+/*
+ * The pool is full.  Whoever has waited longest without any progress goes:
+ * a partial frame, a circuit, or output that its peer does not read.
+ */
+bool
+adit_conn_make_room(struct adit_conn *self)
+{
+    static const char why[] = "the node's buffers are full";
+    struct adit_net *net = self->net;
+    struct adit_list *p = first_other(&net->partials, &self->partial_link);
+    struct adit_list *s = first_other(&net->stalled, &self->stalled_link);
+    struct adit_conn *partial = NULL, *stalled = NULL;
+    struct adit_instant at = ADIT_NEVER;
+
+    if (net->relieve != NULL)
+        at = net->waits_since(net->relieve_ctx);
+    if (p != NULL) {
+        partial = ADIT_CONTAINER_OF(p, struct adit_conn, partial_link);
+        if (partial->partial_since.us < at.us)
+            at = partial->partial_since;
+        else
+            partial = NULL;
     }
-    if (partial != NULL &&
-        adit_instant_sub(now, partial->partial_since) > PATIENCE_US) {
-        doom(partial);
+    if (s != NULL) {
+        struct adit_instant since;
+
+        stalled = ADIT_CONTAINER_OF(s, struct adit_conn, stalled_link);
+        since = adit_instant_add(stalled->stall_since, PATIENCE_US);
+        /* Of two that do not read, the one that asks is no better. */
+        if (since.us < at.us &&
+            (!adit_list_is_linked(&self->stalled_link) ||
+             stalled->stall_since.us <= self->stall_since.us)) {
+            doom(stalled, why);
+            return true;
+        }
+    }
+    if (partial != NULL) {
+        doom(partial, why);
         return true;
     }
-    if (net->relieve != NULL && net->relieve(net->relieve_ctx))
-        return true;
-    ADIT_LIST_EACH(n, tmp, &net->stalled) {
-        stalled = ADIT_CONTAINER_OF(n, struct adit_conn, stalled_link);
-        if (stalled != self)
-            break;
-        stalled = NULL;
-    }
-    if (stalled == NULL ||
-        adit_instant_sub(now, stalled->stall_since) <= PATIENCE_US)
-        stalled = partial;
-    if (stalled == NULL)
-        return false;
-    doom(stalled);
-    return true;
+    return at.us != ADIT_NEVER.us && net->relieve(net->relieve_ctx);
 }
 
 /* ---- deadlines --------------------------------------------------------- */
@@ -225,12 +261,10 @@ reserve_out(struct adit_conn *c, size_t n)
 {
     uint8_t *dst = adit_chain_reserve(&c->out, pool_of(c), n);
 
-    while (dst == NULL && make_room(c))
+    while (dst == NULL && adit_conn_make_room(c))
         dst = adit_chain_reserve(&c->out, pool_of(c), n);
-    if (dst == NULL) {
-        count(c, ADIT_M_CONN_BUFFERS);
-        doom(c);
-    }
+    if (dst == NULL)
+        doom(c, "no buffer for its output");
     return dst;
 }
 
@@ -255,11 +289,39 @@ put_out(struct adit_conn *c, struct adit_slice plain)
     if (!c->is_secured) {
         adit_copy(dst, plain);
     } else if (adit_noise_seal(c->net->aead, &c->tx, plain, dst) != ADIT_OK) {
-        doom(c); /* 2^64 frames: never in practice */
+        doom(c, "the key is used up"); /* 2^64 frames: never in practice */
         return false;
     }
     queued(c, n);
     return true;
+}
+
+/*
+ * Send while the frames are in the cache; but close nothing: our caller
+ * holds streams.
+ */
+static void
+offer(struct adit_conn *c)
+{
+    while (c->out.n_bytes > 0 && !adit_list_is_linked(&c->stalled_link)) {
+        struct adit_slice v[GATHER];
+        size_t n = adit_chain_gather(&c->out, v, GATHER);
+        size_t offered = 0, taken = 0;
+        adit_err e;
+
+        for (size_t i = 0; i < n; i++)
+            offered += v[i].n;
+        c->is_sending = true;
+        e = c->pipe->ops->send(c->pipe, v, n, &taken);
+        c->is_sending = false;
+        if (e != ADIT_OK)
+            return;
+        adit_chain_drain(&c->out, pool_of(c), taken);
+        if (taken > 0)
+            c->stall_since = now_of(c);
+        if (taken < offered)
+            return;
+    }
 }
 
 static bool
@@ -268,6 +330,13 @@ render(struct adit_conn *c)
     uint8_t buf[CONTROL_BYTES];
     size_t n;
 
+    if (c->out.n_bytes >= CONTROL_HIGH_BYTES && adit_yamux_has_out(&c->mux)) {
+        offer(c);
+        if (c->out.n_bytes >= CONTROL_HIGH_BYTES) {
+            doom(c, "the peer asks and does not read");
+            return false;
+        }
+    }
     while ((n = adit_yamux_out(&c->mux, buf, sizeof(buf))) > 0)
         if (!put_out(c, adit_slice(buf, n)))
             return false;
@@ -286,7 +355,9 @@ send_out(struct adit_conn *c)
 
         for (size_t i = 0; i < n; i++)
             offered += v[i].n;
+        c->is_sending = true;
         e = c->pipe->ops->send(c->pipe, v, n, &taken);
+        c->is_sending = false;
         if (e != ADIT_OK) {
             if (!c->is_doomed) /* else it is being closed just now */
                 adit_conn_close(c, e, "the connection broke while sending");
@@ -313,7 +384,7 @@ flush(void *ctx)
     if (c->is_over)
         return;
     if (c->is_doomed) {
-        adit_conn_close(c, ADIT_ELIMIT, "the node's buffers are full");
+        adit_conn_close(c, ADIT_ELIMIT, c->doomed_why);
         return;
     }
     if (c->is_ready && !render(c))
@@ -336,29 +407,12 @@ has_room(struct adit_conn *c)
         return false;
     if (c->out.n_bytes < ADIT_CONN_OUT_HIGH_BYTES)
         return true;
-    /* Try at once, while the frames are in the cache; but close nothing
-     * here: our caller holds streams. */
     if (adit_list_is_linked(&c->stalled_link)) {
         c->is_blocked = true;
         return false;
     }
-    for (;;) {
-        struct adit_slice v[GATHER];
-        size_t n = adit_chain_gather(&c->out, v, GATHER);
-        size_t offered = 0, taken = 0;
-
-        for (size_t i = 0; i < n; i++)
-            offered += v[i].n;
-        if (n == 0 ||
-            c->pipe->ops->send(c->pipe, v, n, &taken) != ADIT_OK)
-            break;
-        adit_chain_drain(&c->out, pool_of(c), taken);
-        if (taken > 0)
-            c->stall_since = now_of(c);
-        if (taken < offered)
-            break;
-    }
-    if (c->is_over)
+    offer(c);
+    if (c->is_doomed)
         return false;
     c->is_blocked = c->out.n_bytes >= ADIT_CONN_OUT_HIGH_BYTES / 2;
     if (c->is_blocked)
@@ -378,10 +432,20 @@ adit_conn_send(struct adit_conn *c, struct adit_yamux_stream *s,
         uint8_t *at = body.p + done;
         struct adit_slice frame;
         uint8_t hdr[ADIT_YAMUX_HEADER_BYTES];
-        uint8_t *dst = reserve_out(
-            c, want + ADIT_YAMUX_HEADER_BYTES + ADIT_NOISE_OVERHEAD);
+        uint8_t *dst;
         uint32_t n;
 
+        /* No chunk for what the window will not let through. */
+        if (!adit_yamux_is_writable(s))
+            break;
+        want = ADIT_MIN(want, (size_t)s->send_window);
+        if (want == 0) {
+            n = adit_yamux_send(&c->mux, s, body.n - done, hdr);
+            adit_assert(n == 0); /* it will tell when there is window */
+            break;
+        }
+        dst = reserve_out(c,
+                          want + ADIT_YAMUX_HEADER_BYTES + ADIT_NOISE_OVERHEAD);
         if (dst == NULL)
             break;
         n = adit_yamux_send(&c->mux, s, want, hdr);
@@ -390,7 +454,7 @@ adit_conn_send(struct adit_conn *c, struct adit_yamux_stream *s,
         memcpy(at - sizeof(hdr), hdr, sizeof(hdr));
         frame = adit_slice(at - sizeof(hdr), n + sizeof(hdr));
         if (adit_noise_seal(c->net->aead, &c->tx, frame, dst) != ADIT_OK) {
-            doom(c);
+            doom(c, "the key is used up");
             break;
         }
         queued(c, frame.n + ADIT_NOISE_OVERHEAD);
@@ -531,6 +595,10 @@ feed_plain(struct adit_conn *c, struct adit_mslice in)
     unsigned n_stuck = 0;
 
     in = feed_upgrade(c, in);
+    if (!c->is_ready && in.n > 0 && !c->is_over && !c->is_doomed) {
+        adit_conn_close(c, ADIT_EPROTO, "bytes that belong to no stage");
+        return;
+    }
     while (in.n > 0 && !c->is_over && !c->is_doomed) {
         size_t used = 0;
         adit_err e = adit_yamux_feed(&c->mux, in, now_of(c), &used);
@@ -579,11 +647,10 @@ keep_partial(struct adit_conn *c, struct adit_slice s)
     if (s.n == 0)
         return;
     e = adit_chain_append(&c->partial, pool_of(c), s);
-    while (e != ADIT_OK && make_room(c))
+    while (e != ADIT_OK && adit_conn_make_room(c))
         e = adit_chain_append(&c->partial, pool_of(c), s);
     if (e != ADIT_OK) {
-        count(c, ADIT_M_CONN_BUFFERS);
-        doom(c);
+        doom(c, "no buffer for its input");
         return;
     }
     if (!adit_list_is_linked(&c->partial_link)) {

@@ -66,6 +66,8 @@ struct adit_conn {
     bool is_blocked;  /* someone was told "no room" */
     bool is_over;
     bool is_doomed;   /* to be closed at the end of this turn */
+    bool is_sending;  /* the pipe is reading the out-queue */
+    const char *doomed_why;
     struct adit_noise_key tx, rx;
     struct adit_yamux mux;
     struct adit_chain out;     /* bytes for the pipe */
@@ -92,6 +94,16 @@ ADIT_MUST_USE adit_err adit_conn_new(struct adit_net *net,
  * Goodbye is said where that still makes sense.  Twice is fine.
  */
 void adit_conn_close(struct adit_conn *c, adit_err why, const char *text);
+
+/* The same for want of memory, at the end of the turn.  `why` is static. */
+void adit_conn_doom(struct adit_conn *c, const char *why);
+
+/*
+ * The pool is full: free what has waited longest, wherever but at `self`.
+ * Memory is free at once; streams and connections that go for it end with
+ * the turn.  False: nothing to be had.
+ */
+bool adit_conn_make_room(struct adit_conn *self);
 
 /* As adit_yamux_open, on a ready connection. */
 ADIT_MUST_USE adit_err adit_conn_open(struct adit_conn *c,

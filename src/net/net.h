@@ -33,9 +33,12 @@ struct adit_net {
     /*
      * The pool is full: free what waits for the circuit that has stalled
      * longest.  Frees memory at once, but streams and connections only at
-     * the end of the turn.  False: no circuit is stalled.  Set by the host.
+     * the end of the turn.  False: no circuit is stalled.  Set by the host,
+     * both or none.
      */
     bool (*relieve)(void *ctx);
+    /* Since when that one waits; ADIT_NEVER: there is none. */
+    struct adit_instant (*waits_since)(void *ctx);
     void *relieve_ctx;
 };
 
