@@ -259,6 +259,7 @@ adit_bridge_new(struct adit_host *h, struct adit_hstream *src,
     b->side[ADIT_DIR_TO_SRC] = (struct side){ .b = b, .from = dst };
     *out = b;
     src->manual_credit = dst->manual_credit = true;
+    src->rx_max_bytes = dst->rx_max_bytes = 0;
     adit_hstream_take(src, &ops, &b->side[ADIT_DIR_TO_DST]);
     adit_hstream_take(dst, &ops, &b->side[ADIT_DIR_TO_SRC]);
     adit_hstream_resume(src);

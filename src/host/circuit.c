@@ -162,6 +162,10 @@ start(void *ctx)
 
     if (c->is_closed || c->s == NULL)
         return;
+    if (scratch == NULL) {
+        c->pipe.up->on_end(c->pipe.up_ctx, ADIT_ENOMEM);
+        return;
+    }
     c->is_started = true;
     adit_hstream_take(c->s, &ops, c);
     while (c->s != NULL) {
@@ -187,9 +191,14 @@ adit_circuit_new(struct adit_host *h, struct adit_hstream *s,
                  const struct adit_circuit_limit *limit,
                  struct adit_circuit **out)
 {
-    struct adit_circuit *c = ADIT_NEW(h->mem, struct adit_circuit);
+    struct adit_circuit *c;
     uint32_t seconds = adit_circuit_limit_s(limit);
 
+    /* Each connection inside another may hold a partial frame, and there
+     * are dead bytes in front of the scratch's body for two of them. */
+    if (s->hc->circuit != NULL)
+        return ADIT_EDENIED;
+    c = ADIT_NEW(h->mem, struct adit_circuit);
     if (c == NULL)
         return ADIT_ENOMEM;
     c->pipe.ops = &pipe_ops;

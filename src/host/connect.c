@@ -281,7 +281,7 @@ try_circuit(struct adit_connect *c)
             continue;
         }
         c->circuit_busy = true;
-        hc = adit_host_conn_to(c->h, &cfg.peer, false);
+        hc = adit_host_direct_to(c->h, &cfg.peer);
         if (hc != NULL) {
             ask_relay(c, hc);
             continue;
@@ -448,7 +448,10 @@ adit_connect_start(struct adit_host *h, const struct adit_connect_config *cfg,
 
     if (!adit_peerid_is_none(&c->peer))
         c->winner =
-            adit_host_conn_to(h, &c->peer, cfg->mode == ADIT_CONNECT_ANY);
+            cfg->mode == ADIT_CONNECT_DIRECT
+                ? adit_host_direct_to(h, &c->peer)
+                : adit_host_conn_to(h, &c->peer,
+                                    cfg->mode == ADIT_CONNECT_ANY);
     if (c->winner != NULL) {
         *out = c;
         over(c);

@@ -39,11 +39,31 @@ adit_host_conn_to(const struct adit_host *h, const struct adit_peerid *id,
         struct adit_hconn *hc =
             ADIT_CONTAINER_OF(n, struct adit_hconn, peer_link);
 
+        if (hc->is_over)
+            continue;
         if (!hc->is_limited)
             return hc;
         limited = hc;
     }
     return or_limited ? limited : NULL;
+}
+
+struct adit_hconn *
+adit_host_direct_to(const struct adit_host *h, const struct adit_peerid *id)
+{
+    struct adit_peer *p = adit_host_peer(h, id);
+
+    if (p == NULL)
+        return NULL;
+    ADIT_LIST_EACH(n, tmp, &p->hconns)
+    {
+        struct adit_hconn *hc =
+            ADIT_CONTAINER_OF(n, struct adit_hconn, peer_link);
+
+        if (hc->circuit == NULL && !hc->is_over)
+            return hc;
+    }
+    return NULL;
 }
 
 static adit_err
@@ -99,11 +119,28 @@ uncount(struct adit_hconn *hc)
                        hc->peer == NULL);
 }
 
+static const struct adit_host_events no_events = { 0 };
+
+struct adit_host_watch *
+adit_host_watch_next(struct adit_host *h, struct adit_host_watch *mark)
+{
+    struct adit_list *at = adit_list_is_linked(&mark->link) ? mark->link.next
+                                                            : h->watches.next;
+
+    mark->ev = &no_events;
+    adit_list_remove(&mark->link);
+    if (at == &h->watches)
+        return NULL;
+    adit_list_push_head(at, &mark->link); /* right behind it */
+    return ADIT_CONTAINER_OF(at, struct adit_host_watch, link);
+}
+
 static void
 on_ready(void *ctx, struct adit_conn *c)
 {
     struct adit_hconn *hc = ctx;
     struct adit_host *h = hc->host;
+    struct adit_host_watch mark = { 0 }, *w;
 
     if (join_peer(hc) != ADIT_OK) {
         adit_conn_close(c, ADIT_ENOMEM, "no memory");
@@ -114,14 +151,9 @@ on_ready(void *ctx, struct adit_conn *c)
     adit_hconn_touch(hc);
     if (h->cfg.ask_identify)
         adit_svc_identify_ask(hc);
-    ADIT_LIST_EACH(n, tmp, &h->watches)
-    {
-        struct adit_host_watch *w =
-            ADIT_CONTAINER_OF(n, struct adit_host_watch, link);
-
+    while ((w = adit_host_watch_next(h, &mark)) != NULL)
         if (w->ev->on_conn != NULL && !hc->is_over)
             w->ev->on_conn(w->ctx, hc);
-    }
 }
 
 static void
@@ -191,6 +223,7 @@ on_end(void *ctx, struct adit_conn *c, adit_err why, const char *text)
 {
     struct adit_hconn *hc = ctx;
     struct adit_host *h = hc->host;
+    struct adit_host_watch mark = { 0 }, *w;
     struct adit_log_line l;
 
     (void)c;
@@ -209,14 +242,9 @@ on_end(void *ctx, struct adit_conn *c, adit_err why, const char *text)
         adit_hstream_on_end(
             ADIT_CONTAINER_OF(hc->streams.next, struct adit_hstream, link),
             why == ADIT_ERESET ? ADIT_EIO : why, 0);
-    ADIT_LIST_EACH(n, tmp, &h->watches)
-    {
-        struct adit_host_watch *w =
-            ADIT_CONTAINER_OF(n, struct adit_host_watch, link);
-
+    while ((w = adit_host_watch_next(h, &mark)) != NULL)
         if (w->ev->on_conn_end != NULL)
             w->ev->on_conn_end(w->ctx, hc, why, text);
-    }
     uncount(hc);
     leave_peer(hc);
     adit_timer_stop(h->w, &hc->idle);
@@ -258,7 +286,7 @@ adit_hconn_touch(struct adit_hconn *hc)
     if (adit_timer_set(h->w, &hc->idle,
                        adit_instant_add(adit_worker_now(h->w),
                                         h->cfg.idle_us)) != ADIT_OK)
-        adit_conn_close(hc->conn, ADIT_ENOMEM, "no memory for a timer");
+        adit_conn_doom(hc->conn, "no memory for a timer");
 }
 
 void

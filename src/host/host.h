@@ -151,6 +151,14 @@ void adit_host_unserve(struct adit_host *h, struct adit_service *v);
 void adit_host_watch(struct adit_host *h, struct adit_host_watch *w);
 void adit_host_unwatch(struct adit_host_watch *w);
 
+/*
+ * Watchers, one after the other; `mark` begins zeroed and keeps the place,
+ * since what a watcher does may take others off or put new ones on.  Call
+ * until it answers NULL.
+ */
+struct adit_host_watch *adit_host_watch_next(struct adit_host *h,
+                                             struct adit_host_watch *mark);
+
 /* The service for this name; NULL: none, or not on a limited connection. */
 const struct adit_service *adit_host_service(const struct adit_host *h,
                                              struct adit_slice name,
@@ -186,6 +194,10 @@ struct adit_peer *adit_host_peer(const struct adit_host *h,
 struct adit_hconn *adit_host_conn_to(const struct adit_host *h,
                                      const struct adit_peerid *id,
                                      bool or_limited);
+
+/* A connection to the peer through no relay.  NULL: none. */
+struct adit_hconn *adit_host_direct_to(const struct adit_host *h,
+                                       const struct adit_peerid *id);
 
 /* What we announce; pushes it to those who want to know. */
 void adit_host_set_addrs(struct adit_host *h, const struct adit_maddr *v,

@@ -34,6 +34,8 @@ end_mss(struct adit_hstream *s)
 {
     if (s->mss == NULL)
         return;
+    if (s->is_inbound && !s->is_open && !s->hc->is_over)
+        adit_metric_add(s->hc->host->metrics, ADIT_M_STREAMS_REFUSED, 1);
     ADIT_FREE(adit_worker_mem(worker(s)), s->mss);
     s->mss = NULL;
     if (s->is_inbound)
@@ -58,10 +60,10 @@ destroy(struct adit_hstream *s)
     adit_list_remove(&s->room_link);
     adit_metric_sub(s->hc->host->metrics, ADIT_M_STREAMS, 1);
     s->hc->n_streams--;
-    adit_hconn_touch(s->hc);
     /* The connection outlives it: both go at the end of the turn, streams
      * first, because they were retired first. */
     adit_retire(worker(s), &s->retiree, reap, s);
+    adit_hconn_touch(s->hc);
 }
 
 /* Tell the handler, then forget both. */
@@ -189,6 +191,7 @@ adit_hstream_take(struct adit_hstream *s, const struct adit_hstream_ops *ops,
 {
     s->ops = ops;
     s->ctx = ctx;
+    s->rx_fin_told = false; /* it is news to the new handler */
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -219,6 +222,12 @@ keep(struct adit_hstream *s, struct adit_mslice in)
 
     if (in.n == 0)
         return;
+    if (s->rx_max_bytes != 0 && s->rx.n_bytes + in.n > s->rx_max_bytes) {
+        adit_metric_add(s->hc->host->metrics, ADIT_M_STREAMS_REFUSED, 1);
+        adit_conn_reset(s->hc->conn, s->ys, ADIT_YAMUX_RESET_RESOURCE);
+        end(s, ADIT_ELIMIT, 0);
+        return;
+    }
     e = adit_chain_append(&s->rx, pool(s), adit_slice(in.p, in.n));
     while (e != ADIT_OK && adit_conn_make_room(s->hc->conn))
         e = adit_chain_append(&s->rx, pool(s), adit_slice(in.p, in.n));

@@ -61,7 +61,7 @@ struct adit_hstream {
     bool rx_fin;        /* the peer sent FIN */
     bool rx_fin_told;
     bool tx_fin;
-    bool is_pushing; /* on_data is on the stack */
+    uint32_t rx_max_bytes; /* more waiting ends it; 0: its window bounds it */
 };
 
 /*

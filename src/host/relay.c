@@ -25,6 +25,12 @@ struct adit_relay {
     bool warned_address;
 };
 
+/*
+ * What may follow a request before its answer: nobody known sends anything,
+ * and no circuit that could be reset for it stands yet.
+ */
+#define EARLY_BYTES 16384
+
 /* One hop stream, until it is answered, and its circuit after. */
 struct hop {
     struct adit_relay *r;
@@ -52,9 +58,9 @@ now_of(const struct adit_relay *r)
 
 /* ---- the table's deadlines, and what hangs on it ------------------------ */
 
-/* A reserved peer's connections are not idle. */
+/* Its connections may be idle again. */
 static void
-mark_reserved(struct adit_relay *r, const struct adit_peerid *id, bool on)
+unmark_reserved(struct adit_relay *r, const struct adit_peerid *id)
 {
     struct adit_peer *p = adit_host_peer(r->h, id);
 
@@ -65,14 +71,47 @@ mark_reserved(struct adit_relay *r, const struct adit_peerid *id, bool on)
         struct adit_hconn *hc =
             ADIT_CONTAINER_OF(n, struct adit_hconn, peer_link);
 
-        if (hc->is_reserved == on)
+        if (!hc->is_reserved)
             continue;
-        hc->is_reserved = on;
-        if (on)
-            adit_hconn_hold(hc);
-        else
-            adit_hconn_unhold(hc);
+        hc->is_reserved = false;
+        adit_hconn_unhold(hc);
     }
+}
+
+/* The connection that the peer holds its reservation over. */
+static struct adit_hconn *
+reserved_conn(struct adit_relay *r, const struct adit_peerid *id)
+{
+    struct adit_peer *p = adit_host_peer(r->h, id);
+
+    if (p == NULL)
+        return NULL;
+    ADIT_LIST_EACH(n, tmp, &p->hconns)
+    {
+        struct adit_hconn *hc =
+            ADIT_CONTAINER_OF(n, struct adit_hconn, peer_link);
+
+        if (hc->is_reserved && !hc->is_over)
+            return hc;
+    }
+    return NULL;
+}
+
+static void
+reserve_over(struct adit_hconn *hc)
+{
+    if (hc->is_reserved)
+        return;
+    hc->is_reserved = true;
+    adit_hconn_hold(hc);
+}
+
+/* Nothing of it is left. */
+static void
+unreserve(struct adit_relay *r, const struct adit_peerid *id)
+{
+    adit_rsvp_drop(r->table, id);
+    unmark_reserved(r, id);
 }
 
 static void
@@ -89,7 +128,7 @@ expired(void *ctx, const struct adit_peerid *peer)
     struct adit_relay *r = ctx;
 
     adit_metric_add(r->h->metrics, ADIT_M_RSVP_CLOSED, 1);
-    mark_reserved(r, peer, false);
+    unmark_reserved(r, peer);
 }
 
 static void
@@ -117,17 +156,23 @@ static void
 on_conn_end(void *ctx, struct adit_hconn *hc, adit_err why, const char *text)
 {
     struct adit_relay *r = ctx;
+    struct adit_hconn *other;
 
     (void)why;
     (void)text;
     if (hc->peer == NULL || !hc->is_reserved)
         return;
     hc->is_reserved = false;
-    /* The last one?  It is still in the list. */
-    if (hc->peer->hconns.next == hc->peer->hconns.prev) {
-        adit_rsvp_disconnected(r->table, &hc->peer->id, now_of(r));
-        arm_table(r);
+    if (reserved_conn(r, &hc->peer->id) != NULL)
+        return;
+    /* It goes on over another connection, if there is one. */
+    other = adit_host_direct_to(r->h, &hc->peer->id);
+    if (other != NULL) {
+        reserve_over(other);
+        return;
     }
+    adit_rsvp_disconnected(r->table, &hc->peer->id, now_of(r));
+    arm_table(r);
 }
 
 static const struct adit_host_events watch_events = {
@@ -411,25 +456,6 @@ static const struct adit_hstream_ops stop_ops = {
     .on_end = stop_end,
 };
 
-/* The connection that the destination reserved over. */
-static struct adit_hconn *
-reserved_conn(struct adit_relay *r, const struct adit_peerid *id)
-{
-    struct adit_peer *p = adit_host_peer(r->h, id);
-
-    if (p == NULL)
-        return NULL;
-    ADIT_LIST_EACH(n, tmp, &p->hconns)
-    {
-        struct adit_hconn *hc =
-            ADIT_CONTAINER_OF(n, struct adit_hconn, peer_link);
-
-        if (hc->is_reserved && !hc->is_over)
-            return hc;
-    }
-    return NULL;
-}
-
 static void
 start_stop(struct hop *p)
 {
@@ -559,7 +585,7 @@ grant(struct hop *p, const struct adit_ask *a)
     };
 
     if (v.n_addrs == 0) {
-        adit_rsvp_drop(r->table, &p->src_id);
+        unreserve(r, &p->src_id);
         refuse_by(p, ADIT_ASK_RESERVE, ADIT_RULE_NO_ADDRESS);
         return;
     }
@@ -570,17 +596,14 @@ grant(struct hop *p, const struct adit_ask *a)
                          &n_voucher) == ADIT_OK)
         v.voucher = adit_slice(voucher, n_voucher);
     if (adit_hop_srv_reserve_ok(&p->m, &v) != ADIT_OK) {
-        adit_rsvp_drop(r->table, &p->src_id);
+        unreserve(r, &p->src_id);
         hop_abort(p);
         return;
     }
     adit_metric_add(r->h->metrics, ADIT_M_RSVP_ST_OK, 1);
     adit_metric_add(r->h->metrics,
                     a->renewed ? ADIT_M_RSVP_RENEWED : ADIT_M_RSVP_OPENED, 1);
-    if (!p->src_hc->is_reserved) {
-        p->src_hc->is_reserved = true;
-        adit_hconn_hold(p->src_hc);
-    }
+    reserve_over(p->src_hc);
     arm_table(r);
     hop_push(p);
     hop_events(p);
@@ -594,7 +617,7 @@ take_back(struct adit_relay *r, const struct adit_ask *a)
         return;
     if (a->kind == ADIT_ASK_CONNECT)
         adit_rsvp_disconnect(r->table, &a->peer, &a->dst);
-    else if (!a->renewed && adit_host_peer(r->h, &a->peer) == NULL)
+    else if (reserved_conn(r, &a->peer) == NULL)
         adit_rsvp_disconnected(r->table, &a->peer, now_of(r));
     arm_table(r);
 }
@@ -669,7 +692,8 @@ hop_events(struct hop *p)
         ask(p, ADIT_ASK_CONNECT);
         break;
     case ADIT_HOP_SRV_REFUSED:
-        adit_refusal_count(p->r->h->metrics, false, ADIT_RULE_MALFORMED);
+        adit_refusal_count(p->r->h->metrics, ev.is_connect,
+                           ADIT_RULE_MALFORMED);
         hop_push(p);
         hop_events(p);
         break;
@@ -772,6 +796,7 @@ open_hop(void *ctx, struct adit_hstream *s)
     adit_hop_srv_init(&p->m, r->h->mem);
     adit_list_push_tail(&r->hops, &p->link);
     adit_hstream_take(s, &hop_ops, p);
+    s->rx_max_bytes = EARLY_BYTES;
     if (adit_timer_set(r->h->w, &p->timer,
                        adit_instant_add(now_of(r), REQUEST_US)) != ADIT_OK)
         hop_abort(p);

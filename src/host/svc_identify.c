@@ -167,18 +167,14 @@ static void
 heard(struct adit_hconn *hc, const struct adit_identify_result *res)
 {
     struct adit_host *h = hc->host;
+    struct adit_host_watch mark = { 0 }, *w;
 
     hc->is_identified = true;
     hc->has_push = adit_identify_has(res, ADIT_IDENTIFY_PUSH_ID);
     hc->has_hop = adit_identify_has(res, ADIT_HOP_ID);
-    ADIT_LIST_EACH(n, tmp, &h->watches)
-    {
-        struct adit_host_watch *w =
-            ADIT_CONTAINER_OF(n, struct adit_host_watch, link);
-
+    while ((w = adit_host_watch_next(h, &mark)) != NULL)
         if (w->ev->on_identify != NULL)
             w->ev->on_identify(w->ctx, hc, res);
-    }
 }
 
 static size_t

@@ -42,6 +42,8 @@ incoming(struct stop *p, const struct adit_stop_srv_event *ev)
     p->limit = ev->limit;
     if (!adit_reserve_is_relay(p->h, &p->s->hc->peer->id))
         e = adit_stop_srv_refuse(&p->m, ADIT_CIRCUIT_NO_RESERVATION);
+    else if (p->s->hc->circuit != NULL) /* no circuits inside circuits */
+        e = adit_stop_srv_refuse(&p->m, ADIT_CIRCUIT_PERMISSION_DENIED);
     else if (p->h->is_closing)
         e = adit_stop_srv_refuse(&p->m, ADIT_CIRCUIT_CONNECTION_FAILED);
     else

@@ -83,8 +83,10 @@ request(struct adit_hop_srv *m, struct adit_slice bytes)
         refuse(m, ADIT_CIRCUIT_UNEXPECTED_MESSAGE,
                "neither RESERVE nor CONNECT");
     } else if (!msg.peer.has) {
+        m->is_connect = true;
         refuse(m, ADIT_CIRCUIT_MALFORMED_MESSAGE, "CONNECT to nobody");
     } else if (adit_peerid_dec(msg.peer.id, &m->dst) != ADIT_OK) {
+        m->is_connect = true;
         refuse(m, ADIT_CIRCUIT_MALFORMED_MESSAGE, "not a peer id");
     } else {
         m->state = ASKED_CONNECT;
@@ -146,6 +148,7 @@ adit_hop_srv_next(struct adit_hop_srv *m, struct adit_hop_srv_event *ev)
             .type = ADIT_HOP_SRV_REFUSED,
             .status = m->status,
             .why = m->why,
+            .is_connect = m->is_connect,
         };
         return ADIT_OK;
     }

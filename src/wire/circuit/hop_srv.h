@@ -40,6 +40,7 @@ struct adit_hop_srv_event {
     enum adit_hop_srv_event_type type;
     struct adit_peerid dst;          /* ASK_CONNECT */
     enum adit_circuit_status status; /* REFUSED */
+    bool is_connect;                 /* REFUSED: it read as a CONNECT */
     const char *why;                 /* REFUSED; static */
 };
 
@@ -47,7 +48,7 @@ struct adit_hop_srv {
     struct adit_circuit_io io;
     uint8_t state;
     uint8_t events; /* bits: what _next still has to say */
-    bool ok_to_connect;
+    bool ok_to_connect, is_connect;
     adit_err err; /* a failed machine stays failed */
     enum adit_circuit_status status;
     const char *why;
