@@ -153,6 +153,24 @@ parse_flags(struct daemon *d, char **argv, const char **file)
     return ADIT_EXIT_OK;
 }
 
+static bool
+is_yes(const struct daemon *d, const char *option)
+{
+    char value[8];
+
+    adit_settings_get(d->settings, option, value, sizeof(value));
+    return strcmp(value, "yes") == 0;
+}
+
+static bool
+is_empty(const struct daemon *d, const char *option)
+{
+    char value[ADIT_OPT_TEXT_BYTES];
+
+    adit_settings_get(d->settings, option, value, sizeof(value));
+    return value[strspn(value, ", \t")] == '\0';
+}
+
 static int
 parse(struct daemon *d, char **argv)
 {
@@ -174,6 +192,10 @@ parse(struct daemon *d, char **argv)
     apply_arguments(d, argv, &c);
     if (c.n > 0)
         return ADIT_EXIT_CONFIG;
+    if (is_yes(d, "relay.enabled") && is_empty(d, "listen.tcp")) {
+        say("listen.tcp is empty: a relay must listen somewhere");
+        return ADIT_EXIT_CONFIG;
+    }
     adit_logger_set_level(&d->logger, adit_settings_level(d->settings));
     return ADIT_EXIT_OK;
 }
@@ -332,6 +354,61 @@ on_failed(void *ctx, adit_node *n, adit_err why, const char *text)
     d->exit_code = ADIT_EXIT_INTERNAL;
 }
 
+/* Where the option stands that `why` begins with. */
+static const char *
+source_of(struct daemon *d, const char *why)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(why, ": "), why);
+    return adit_settings_from(d->settings, name);
+}
+
+static int
+make_node(struct daemon *d, const adit_key *key)
+{
+    adit_config *cfg = adit_settings_config(d->settings);
+    struct adit_events ev = ADIT_EVENTS_INIT;
+    adit_err e;
+
+    ev.ctx = d;
+    ev.on_ready = on_ready;
+    ev.on_failed = on_failed;
+    adit_config_set_log(cfg, adit_settings_level(d->settings),
+                        adit_logger_sink, &d->logger);
+    e = adit_node_new(cfg, key, &ev, &d->node);
+    if (e == ADIT_EINVAL) {
+        const char *why = adit_config_why(cfg);
+        const char *from = source_of(d, why);
+
+        say("%s%s%s", from != NULL ? from : "", from != NULL ? ": " : "", why);
+        return ADIT_EXIT_CONFIG;
+    }
+    if (e != ADIT_OK) {
+        say("%s", adit_err_text(e));
+        return ADIT_EXIT_OS;
+    }
+    return ADIT_EXIT_OK;
+}
+
+/* Do the options go together?  Asked before an identity is made. */
+static int
+try_node(struct daemon *d)
+{
+    adit_key *key;
+    int code;
+
+    if (adit_key_new(&key) != ADIT_OK) {
+        say("out of memory");
+        return ADIT_EXIT_OS;
+    }
+    code = make_node(d, key);
+    adit_node_free(d->node);
+    d->node = NULL;
+    adit_key_free(key);
+    return code;
+}
+
 /* ---- bind ------------------------------------------------------------------ */
 
 static void
@@ -378,8 +455,7 @@ log_public(struct daemon *d)
     struct adit_log_line l;
     char value[ADIT_OPT_TEXT_BYTES];
 
-    adit_settings_get(d->settings, "relay.enabled", value, sizeof(value));
-    if (strcmp(value, "yes") != 0 ||
+    if (!is_yes(d, "relay.enabled") ||
         !adit_log_open(&l, &d->logger.log, ADIT_LOG_INFO, "relay.public"))
         return;
     adit_log_str(&l, "text",
@@ -391,43 +467,6 @@ log_public(struct daemon *d)
                      strcmp(value, "0") == 0 ? "unlimited" : value);
     }
     adit_log_close(&l);
-}
-
-/* Where the option stands that `why` begins with. */
-static const char *
-source_of(struct daemon *d, const char *why)
-{
-    char name[64];
-
-    snprintf(name, sizeof(name), "%.*s", (int)strcspn(why, ": "), why);
-    return adit_settings_from(d->settings, name);
-}
-
-static int
-make_node(struct daemon *d)
-{
-    adit_config *cfg = adit_settings_config(d->settings);
-    struct adit_events ev = ADIT_EVENTS_INIT;
-    adit_err e;
-
-    ev.ctx = d;
-    ev.on_ready = on_ready;
-    ev.on_failed = on_failed;
-    adit_config_set_log(cfg, adit_settings_level(d->settings),
-                        adit_logger_sink, &d->logger);
-    e = adit_node_new(cfg, d->key, &ev, &d->node);
-    if (e == ADIT_EINVAL) {
-        const char *why = adit_config_why(cfg);
-        const char *from = source_of(d, why);
-
-        say("%s%s%s", from != NULL ? from : "", from != NULL ? ": " : "", why);
-        return ADIT_EXIT_CONFIG;
-    }
-    if (e != ADIT_OK) {
-        say("%s", adit_err_text(e));
-        return ADIT_EXIT_OS;
-    }
-    return ADIT_EXIT_OK;
 }
 
 static int
@@ -525,9 +564,11 @@ run(struct daemon *d, char **argv)
         return ADIT_EXIT_OK;
     }
     if (code == ADIT_EXIT_OK)
+        code = try_node(d);
+    if (code == ADIT_EXIT_OK)
         code = open_all(d);
     if (code == ADIT_EXIT_OK)
-        code = make_node(d);
+        code = make_node(d, d->key);
     if (code != ADIT_EXIT_OK || d->task == TASK_CHECK)
         return code;
     log_start(d);
