@@ -32,6 +32,8 @@ SH_LOG_COMPILER = timeout -k 10 600 $(BASH_PATH)
 # Those test programs that have threads, for the TSan lane.
 thread_tests =
 
+EXTRA_DIST += %D%/integ/run
+
 include tests/unit/local.mk
 include tests/sim/local.mk
 include tests/fuzz/local.mk

@@ -91,9 +91,8 @@ common(struct adit_cli *c, struct adit_cli_arg out[4])
         &c->verbose, NULL, "tell what happens; twice: the node's log too"
     };
     out[2] = (struct adit_cli_arg){
-        "option",      'o',
-        ADIT_CLI_LIST, &c->options,
-        "NAME=VALUE",  "set an option of the node, as aditd --help lists them"
+        "option",    'o',          ADIT_CLI_LIST,
+        &c->options, "NAME=VALUE", "an option of the node; see aditd --help"
     };
     return 3;
 }

@@ -224,9 +224,9 @@ const struct adit_cli_command adit_cli_cmd_dial = {
     "ADDR [PROTOCOL]",
     "standard input and output over a stream",
     "Open a stream for PROTOCOL (" ADIT_CLI_PROTOCOL ") to the peer at ADDR, "
-    "a multiaddr that\nends in /p2p/ID, and join it with standard input and "
-    "output.  The end of the input\nis passed on; what still comes back is "
-    "written until the peer ends too.  With --json\nthe events go to standard "
-    "error.  Before a relay's limit cuts the path, it warns.",
+    "a multiaddr\nthat ends in /p2p/ID, and join it with standard input and "
+    "output.  The end of\nthe input is passed on; what still comes back is "
+    "written until the peer ends too.\nWith --json the events go to standard "
+    "error.  Before a relay's limit cuts the\npath, it warns.",
     run,
 };

@@ -584,7 +584,7 @@ run(struct adit_cli *c, const struct adit_cli_command *self, char **argv)
         { "relay", 'r', ADIT_CLI_LIST, &l.relays, "ADDR",
           "be reachable through this relay; may be repeated" },
         { "listen", 'l', ADIT_CLI_LIST, &listens, "ADDR",
-          "also accept connections here, for example /ip4/0.0.0.0/tcp/0" },
+          "also accept connections here (/ip4/0.0.0.0/tcp/0)" },
         { "key", 'k', ADIT_CLI_TEXT, &key, "FILE",
           "identity to be; else a new one for this run" },
         { "identity", 0, ADIT_CLI_TEXT, &key, "FILE", NULL },
@@ -643,12 +643,12 @@ const struct adit_cli_command adit_cli_cmd_listen = {
     "listen",
     "[PROTOCOL]",
     "take streams, through relays and directly",
-    "Print the address to dial, and take streams for PROTOCOL "
-    "(" ADIT_CLI_PROTOCOL ").\nThe first stream is joined with standard input "
-    "and output, and the program ends\nwith it; the address then goes to "
-    "standard error.  With --echo or --exec it serves\nany number of streams, "
-    "until it is interrupted.  A reservation is kept: renewed, and\ntaken "
-    "again when the relay was away.  COMMAND finds the peer's id in "
+    "Print the address to dial, and take streams for PROTOCOL\n"
+    "(" ADIT_CLI_PROTOCOL ").  The first stream is joined with standard input "
+    "and\noutput, and the program ends with it; the address then goes to "
+    "standard error.\nWith --echo or --exec it serves any number of streams, "
+    "until it is interrupted.\nA reservation is kept: renewed, and taken "
+    "again when the relay was away.\nCOMMAND finds the peer's id in "
     "ADIT_PEER.",
     run,
 };

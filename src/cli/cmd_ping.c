@@ -169,6 +169,6 @@ const struct adit_cli_command adit_cli_cmd_ping = {
     "ADDR",
     "how long a peer takes to answer",
     "Ping the peer at ADDR, a multiaddr that ends in /p2p/ID, direct or "
-    "through a relay.",
+    "through a\nrelay.",
     run,
 };

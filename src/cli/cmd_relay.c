@@ -507,9 +507,9 @@ const struct adit_cli_command adit_cli_cmd_probe = {
     "relay probe",
     "ADDR",
     "prove that a relay relays",
-    "Reserve on the relay at ADDR with a new identity, dial that through the "
-    "relay with\nanother, echo 1 MiB or as much as the announced limit "
-    "allows, and compare.  Reports\nlatency, throughput and limits.  Exit "
-    "code 0 only if all of it is proven.",
+    "Reserve on the relay at ADDR with a new identity, dial that through the\n"
+    "relay with another, echo 1 MiB or as much as the announced limit allows, "
+    "and\ncompare.  Reports latency, throughput and limits.  Exit code 0 only "
+    "if all of it is\nproven.",
     run,
 };

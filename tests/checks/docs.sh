@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# What the documents say is what the programs say.
+. "${0%/*}/lib.sh"
+
+docs=$abs_top_srcdir/docs
+aditd=$abs_top_builddir/aditd
+adit=$abs_top_builddir/adit
+
+same_man() { diff "$1" <("$aditd" --man); }
+same_sample() { diff "$1" <("$aditd" --sample-config); }
+
+# Every option of every command is in the manual page.
+has_options() {
+    local page c flag missing=0
+    page=$(sed 's/\\-/-/g' "$1")
+    for c in id listen dial ping 'relay probe'; do
+        # shellcheck disable=SC2086  # two words
+        for flag in $("$adit" help $c | grep -oE '^ +(-., +)?--[a-z]+' |
+            grep -oE -- '--[a-z]+'); do
+            if ! grep -qF -- "$flag" <<<"$page"; then
+                echo "$c: $flag is not in $1"
+                missing=1
+            fi
+        done
+    done
+    return $missing
+}
+
+has_example() {
+    diff <(sed -n '/^```c$/,/^```$/{/^```/d;p}' "$1") "$docs/examples/hello.c"
+}
+
+clean "aditd.8 is what aditd --man prints (make docs)" \
+    same_man "$docs/man/aditd.8"
+clean "aditd.conf.sample is what aditd --sample-config prints (make docs)" \
+    same_sample "$docs/aditd.conf.sample"
+clean "adit.1 has every option" has_options "$docs/man/adit.1"
+clean "EMBEDDING.md shows docs/examples/hello.c" has_example "$docs/EMBEDDING.md"
+
+sed '/^\.B circuit\.max$/d' "$docs/man/aditd.8" >"$plant/aditd.8"
+finds "a manual page without an option" 'circuit\.max' same_man "$plant/aditd.8"
+sed 's/^#max = .*/#max = 1/' "$docs/aditd.conf.sample" >"$plant/sample"
+finds "a sample with another default" '#max = 1' same_sample "$plant/sample"
+sed '/exec/d' "$docs/man/adit.1" >"$plant/adit.1"
+finds "a manual page without a flag" '--exec is not in' \
+    has_options "$plant/adit.1"
+finish
