@@ -151,8 +151,8 @@ in_bounds(const struct adit_opt_row *row, uint64_t v, char *buf, size_t cap)
 
 /* NULL if `value` was stored, else why it was not. */
 static const char *
-store(const struct adit_opt_row *row, void *base, const char *value,
-      char *buf, size_t cap)
+store(const struct adit_opt_row *row, void *base, const char *value, char *buf,
+      size_t cap)
 {
     char *field = (char *)base + row->offset;
     const char *bad;
@@ -193,8 +193,8 @@ adit_opt_defaults(const struct adit_opt_table *t, void *base)
 {
     for (size_t i = 0; i < t->n; i++) {
         char buf[64];
-        const char *bad = store(&t->rows[i], base, t->rows[i].def, buf,
-                                sizeof(buf));
+        const char *bad =
+            store(&t->rows[i], base, t->rows[i].def, buf, sizeof(buf));
 
         adit_assert(bad == NULL);
     }
@@ -284,8 +284,8 @@ adit_opt_set(const struct adit_opt_table *t, void *base, const char *name,
                  row->name, value, bad, adit_opt_type_name(row->type),
                  units_text(row->type));
     else
-        snprintf(why, ADIT_OPT_WHY_BYTES, "%s = '%.60s': %s", row->name,
-                 value, bad);
+        snprintf(why, ADIT_OPT_WHY_BYTES, "%s = '%.60s': %s", row->name, value,
+                 bad);
     return ADIT_EINVAL;
 }
 
@@ -313,7 +313,7 @@ adit_opt_get(const struct adit_opt_row *row, const void *base, char *out,
     case ADIT_OPT_DURATION:
         v = row->type == ADIT_OPT_BYTES
                 ? *(const uint64_t *)(const void *)field
-                : (uint64_t)*(const int64_t *)(const void *)field;
+                : (uint64_t) * (const int64_t *)(const void *)field;
         if (v == 0) {
             n = snprintf(out, cap, "0");
             break;

@@ -26,7 +26,7 @@ enum adit_opt_type {
 struct adit_opt_row {
     const char *name; /* "section.key" */
     enum adit_opt_type type;
-    size_t offset;    /* of the field in the struct */
+    size_t offset; /* of the field in the struct */
     const char *def;
     const char *min, *max; /* as text; NULL: none */
     const char *when;      /* "start", "reload" */
@@ -52,8 +52,7 @@ const struct adit_opt_row *adit_opt_find(const struct adit_opt_table *t,
                                          const char *name);
 
 /* The option that was perhaps meant; NULL: none is near. */
-const char *adit_opt_nearest(const struct adit_opt_table *t,
-                             const char *name);
+const char *adit_opt_nearest(const struct adit_opt_table *t, const char *name);
 
 /*
  * Parse `value` into the field `name` names.
@@ -61,9 +60,8 @@ const char *adit_opt_nearest(const struct adit_opt_table *t,
  *   ADIT_EINVAL  *why says what was wrong, and for an unknown name which one
  *                was perhaps meant; nothing changed
  */
-ADIT_MUST_USE adit_err adit_opt_set(const struct adit_opt_table *t,
-                                    void *base, const char *name,
-                                    const char *value,
+ADIT_MUST_USE adit_err adit_opt_set(const struct adit_opt_table *t, void *base,
+                                    const char *name, const char *value,
                                     char why[ADIT_OPT_WHY_BYTES]);
 
 /*
