@@ -49,7 +49,9 @@ on_joined(void *ctx, adit_err why, const char *text)
                                 "text", text));
     adit_cli_note(c, "%s sent, %s received; %s", adit_cli_bytes(in, a),
                   adit_cli_bytes(out, b), text);
-    if (why != ADIT_DONE)
+    if (why == ADIT_CANCELLED)
+        adit_cli_warn(c, "%s", text);
+    else if (why != ADIT_DONE)
         adit_cli_warn(c, "the stream ended early: %s (%s)", text,
                       adit_err_text(why));
     adit_cli_end(c, adit_cli_exit(why, true));

@@ -168,7 +168,7 @@ nobody_reads(struct adit_cli_join *j)
     struct half *h = &j->out;
 
     if (!j->cfg.is_own) {
-        over(j, ADIT_ERESET,
+        over(j, ADIT_CANCELLED,
              errno == EPIPE ? "nobody reads the output" : strerror(errno));
         return;
     }
