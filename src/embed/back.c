@@ -252,6 +252,7 @@ adit_back_start(struct adit_back *b, adit_node *front,
         .log = &b->log,
         .rng = adit_rng_system(),
         .buffer_bytes = (size_t)cfg->cfg.buffer_bytes,
+        .coalesce = cfg->cfg.coalesce,
     };
     adit_err e;
 

@@ -30,6 +30,7 @@ struct adit_node_config {
     uint64_t handshakes_total, handshakes_per_ip;
     int64_t handshake_us, idle_us, stall_us, partial_us, keepalive_us;
     uint64_t buffer_bytes;
+    bool coalesce;
     uint64_t streams_per_conn;
     uint64_t window_max_bytes;
     bool early_muxer;

@@ -37,6 +37,13 @@ struct adit_worker {
     struct adit_instant timer_due; /* what ev_timer is set to */
 
     uint8_t *scratch; /* NULL until asked for */
+
+    bool coalesce;
+    bool in_bulk;                 /* the last window was above the rate */
+    size_t moved_bytes;           /* in this turn */
+    unsigned n_moved;             /* reads in this turn */
+    size_t window_bytes;          /* in this window */
+    struct adit_instant window;   /* its begin */
 };
 
 /*

@@ -10,6 +10,13 @@
  */
 #define TASK_BUDGET 1024
 
+/* How long a rest is, and over how long a rate is measured. */
+#define REST_US 400
+#define WINDOW_US 2000
+
+/* Reads of this size and above need no company. */
+#define BULK_READ 65536
+
 /* ---- the turn --------------------------------------------------------- */
 
 static void
@@ -160,6 +167,39 @@ end_turn(struct adit_worker *w)
     return any;
 }
 
+void
+adit_worker_moved(struct adit_worker *w, size_t n)
+{
+    w->moved_bytes += n;
+    w->n_moved++;
+}
+
+/*
+ * Rest between two turns when there is much to do in small pieces.  A go
+ * load of eight circuits comes in frames of 1.4 to 16 KiB, one at a time,
+ * and each is a wake-up, a recv and a send: bench/bareloop makes 560-620 MB
+ * per CPU-second of it, with 200 us of rest 730-770, in bursts 1110 and more.
+ */
+static void
+rest(struct adit_worker *w)
+{
+    const struct timespec nap = { 0, REST_US * 1000 };
+    int64_t us = adit_instant_sub(w->now, w->window);
+    bool is_small = w->n_moved > 0 && w->moved_bytes / w->n_moved < BULK_READ;
+
+    w->window_bytes += w->moved_bytes;
+    w->moved_bytes = 0;
+    w->n_moved = 0;
+    if (us >= WINDOW_US) {
+        w->in_bulk =
+            (int64_t)w->window_bytes / us >= ADIT_COALESCE_RATE / ADIT_S;
+        w->window = w->now;
+        w->window_bytes = 0;
+    }
+    if (w->in_bulk && is_small)
+        nanosleep(&nap, NULL); /* cut short by a signal: no matter */
+}
+
 static void
 on_end(evutil_socket_t fd, short what, void *arg)
 {
@@ -168,6 +208,8 @@ on_end(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     end_turn(w);
+    if (w->coalesce)
+        rest(w);
     set_alarm(w);
     w->in_turn = false;
     if (w->stop && w->kind == ADIT_WORKER_OWN)
@@ -251,6 +293,7 @@ adit_worker_new(const struct adit_worker_config *cfg, struct adit_worker **out)
     w->log = cfg->log;
     w->rng = cfg->rng;
     w->timer_due = ADIT_NEVER;
+    w->coalesce = cfg->coalesce && cfg->kind == ADIT_WORKER_OWN;
     adit_list_init(&w->tasks);
     adit_list_init(&w->retired);
     adit_heap_init(&w->timers, w->mem);

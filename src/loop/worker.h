@@ -37,6 +37,7 @@ struct adit_worker_config {
     const struct adit_log *log; /* borrowed; may be NULL */
     struct adit_rng rng;
     size_t buffer_bytes; /* cap of the worker's chunk pool */
+    bool coalesce;       /* kind OWN: see adit_worker_moved */
 };
 
 /* ADIT_ENOMEM, ADIT_EIO (no eventfd, no event base). */
@@ -94,6 +95,15 @@ struct event_base *adit_worker_base(const struct adit_worker *w);
 #define ADIT_SCRATCH_BODY_BYTES 262144
 /* At the body; NULL: no memory for it, ask again later. */
 uint8_t *adit_worker_scratch(struct adit_worker *w);
+
+/*
+ * `n` bytes were just read from a descriptor.  A worker that coalesces and
+ * moves bytes in bulk, but few at a time, rests a moment between its turns:
+ * what arrives meanwhile shares a wake-up, a read and a write.  It never does
+ * so below ADIT_COALESCE_RATE, so a quiet node answers at once.
+ */
+#define ADIT_COALESCE_RATE (100 * 1000 * 1000) /* bytes a second */
+void adit_worker_moved(struct adit_worker *w, size_t n);
 
 /* ---- timers ---------------------------------------------------------- */
 

@@ -43,8 +43,7 @@ struct adit_net {
 };
 
 /* ADIT_ENOMEM, ADIT_EINVAL (no X25519 or no cipher). */
-ADIT_MUST_USE adit_err adit_net_init(struct adit_net *n,
-                                     struct adit_worker *w,
+ADIT_MUST_USE adit_err adit_net_init(struct adit_net *n, struct adit_worker *w,
                                      const struct adit_net_config *cfg);
 /* Every connection must be gone. */
 void adit_net_fini(struct adit_net *n);

@@ -130,6 +130,7 @@ on_readable(struct tcp *t)
     while (n < 0 && errno == EINTR);
 
     if (n > 0) {
+        adit_worker_moved(t->fd.w, (size_t)n);
         t->pipe.up->on_input(t->pipe.up_ctx,
                              (struct adit_mslice){ body, (size_t)n });
     } else if (n == 0) {

@@ -66,8 +66,8 @@ adit_upgrade_free(struct adit_upgrade *u)
 static adit_err
 feed_mss(struct adit_upgrade *u, struct adit_slice in, size_t *used)
 {
-    const char *want = u->stage == SECURITY ? security_names[0]
-                                            : muxer_names[0];
+    const char *want =
+        u->stage == SECURITY ? security_names[0] : muxer_names[0];
     struct adit_mss_event ev;
     adit_err e = adit_mss_feed(&u->mss, in, used);
 

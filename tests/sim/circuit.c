@@ -252,9 +252,9 @@ dial(struct run *r)
     assert_int_equal(adit_maddr_push(&to, ADIT_MA_P2P,
                                      adit_peerid_bytes(&r->b->identity.id)),
                      ADIT_OK);
-    assert_int_equal(adit_connect_start(sim_host(r->a), &cc, on_connected, r,
-                                        &r->connect),
-                     ADIT_OK);
+    assert_int_equal(
+        adit_connect_start(sim_host(r->a), &cc, on_connected, r, &r->connect),
+        ADIT_OK);
 }
 
 static void
@@ -279,8 +279,7 @@ whole(const struct sim_config *cfg, size_t want)
 
     run_init(r, cfg, want, 0, 0);
     if (!sim_run(&r->w, 60 * ADIT_S, is_reserved, r))
-        fail_msg("seed %llu: no reservation",
-                 (unsigned long long)cfg->seed);
+        fail_msg("seed %llu: no reservation", (unsigned long long)cfg->seed);
     dial(r);
     if (!sim_run(&r->w, 300 * ADIT_S, is_over, r))
         fail_msg("seed %llu: it never ended", (unsigned long long)cfg->seed);
@@ -310,7 +309,8 @@ test_plain(void **state)
 static void
 test_byte_at_a_time(void **state)
 {
-    struct sim_config cfg = { .seed = 2, .byte_at_a_time = true,
+    struct sim_config cfg = { .seed = 2,
+                              .byte_at_a_time = true,
                               .latency_us = 1 };
 
     (void)state;
@@ -363,8 +363,7 @@ test_break_everywhere(void **state)
                       strtoull(getenv("SIM_BREAK"), NULL, 10) == k;
         run_init(r, &cfg, 5000, 0, 120 * ADIT_S);
         if (!sim_run(&r->w, 200 * ADIT_S, is_reserved, r))
-            fail_msg("broken at %llu: no reservation",
-                     (unsigned long long)k);
+            fail_msg("broken at %llu: no reservation", (unsigned long long)k);
         dial(r);
         if (!sim_run(&r->w, 300 * ADIT_S, is_over, r))
             fail_msg("broken at %llu: it never ended", (unsigned long long)k);
@@ -409,7 +408,8 @@ test_data_limit(void **state)
 static void
 test_time_limit(void **state)
 {
-    struct sim_config cfg = { .seed = 9, .latency_us = 1000,
+    struct sim_config cfg = { .seed = 9,
+                              .latency_us = 1000,
                               .verbose = getenv("SIM_VERBOSE") != NULL };
     struct run *r = calloc(1, sizeof(*r));
     struct adit_instant begin;

@@ -20,7 +20,7 @@ struct end {
     struct adit_list in; /* pieces coming here */
     size_t in_bytes;
     struct adit_instant last_due;
-    bool fin_in;    /* the other end shut or closed, behind the pieces */
+    bool fin_in; /* the other end shut or closed, behind the pieces */
     bool fin_told;
     bool is_paused;
     bool is_closed;
@@ -80,10 +80,9 @@ print_line(void *ctx, enum adit_log_level level, const char *line, size_t n)
     const struct sim_node *node = ctx;
 
     (void)n;
-    fprintf(stderr, "# %8.3f node %zu %s %s\n",
-            (double)node->world->now.us / 1e6,
-            (size_t)(node - node->world->nodes), adit_log_level_name(level),
-            line);
+    fprintf(
+        stderr, "# %8.3f node %zu %s %s\n", (double)node->world->now.us / 1e6,
+        (size_t)(node - node->world->nodes), adit_log_level_name(level), line);
 }
 
 /* ---- links -------------------------------------------------------------- */
@@ -224,7 +223,8 @@ link_new(struct sim_world *w, struct sim_node *a, struct sim_node *b)
 void
 sim_cut(struct sim_world *w, struct sim_node *n)
 {
-    ADIT_LIST_EACH(x, tmp, &w->links) {
+    ADIT_LIST_EACH(x, tmp, &w->links)
+    {
         struct link *l = ADIT_CONTAINER_OF(x, struct link, link);
 
         if (l->e[0].node == n || l->e[1].node == n)
@@ -260,8 +260,7 @@ deliver(struct sim_world *w, struct end *e)
         adit_list_remove(&k->link);
         e->in_bytes -= k->n;
         memcpy(at, k->b, k->n);
-        e->pipe.up->on_input(e->pipe.up_ctx,
-                             (struct adit_mslice){ at, k->n });
+        e->pipe.up->on_input(e->pipe.up_ctx, (struct adit_mslice){ at, k->n });
         free(k);
         if (e->other->wants_room && !e->other->is_closed) {
             e->other->wants_room = false;
@@ -369,9 +368,9 @@ answer_asks(struct sim_world *w)
 {
     bool any = false;
 
-    ADIT_LIST_EACH(x, tmp, &w->asks) {
-        struct waiting_ask *k =
-            ADIT_CONTAINER_OF(x, struct waiting_ask, link);
+    ADIT_LIST_EACH(x, tmp, &w->asks)
+    {
+        struct waiting_ask *k = ADIT_CONTAINER_OF(x, struct waiting_ask, link);
 
         any = true;
         if (k->steps-- > 0)
@@ -482,7 +481,8 @@ turn_all(struct sim_world *w)
 static void
 reap_links(struct sim_world *w)
 {
-    ADIT_LIST_EACH(x, tmp, &w->links) {
+    ADIT_LIST_EACH(x, tmp, &w->links)
+    {
         struct link *l = ADIT_CONTAINER_OF(x, struct link, link);
 
         if (!l->e[0].is_closed || !l->e[1].is_closed)
@@ -501,7 +501,8 @@ step(struct sim_world *w)
     bool did = false;
 
     turn_all(w);
-    ADIT_LIST_EACH(x, tmp, &w->dials) {
+    ADIT_LIST_EACH(x, tmp, &w->dials)
+    {
         struct dialing *d = ADIT_CONTAINER_OF(x, struct dialing, link);
 
         if (!adit_instant_is_due(d->due, w->now))
@@ -510,7 +511,8 @@ step(struct sim_world *w)
         did = true;
         break; /* the list may have changed */
     }
-    ADIT_LIST_EACH(x, tmp, &w->links) {
+    ADIT_LIST_EACH(x, tmp, &w->links)
+    {
         struct link *l = ADIT_CONTAINER_OF(x, struct link, link);
 
         for (int i = 0; i < 2; i++) {
@@ -536,9 +538,10 @@ next_due(struct sim_world *w)
         if (w->nodes[i].w != NULL)
             due = adit_instant_min(due, adit_worker_due(w->nodes[i].w));
     ADIT_LIST_EACH(x, tmp, &w->dials)
-        due = adit_instant_min(
-            due, ADIT_CONTAINER_OF(x, struct dialing, link)->due);
-    ADIT_LIST_EACH(y, tmp2, &w->links) {
+    due =
+        adit_instant_min(due, ADIT_CONTAINER_OF(x, struct dialing, link)->due);
+    ADIT_LIST_EACH(y, tmp2, &w->links)
+    {
         struct link *l = ADIT_CONTAINER_OF(y, struct link, link);
 
         due = adit_instant_min(due, end_due(&l->e[0]));

@@ -33,10 +33,10 @@ struct sim_node {
 struct sim_config {
     uint64_t seed;
     bool byte_at_a_time;
-    bool chop;              /* pieces of any size */
-    bool delay_verdicts;    /* by 0 to 50 steps */
-    int64_t latency_us;     /* one way, up to twice that by seed */
-    uint64_t break_at;      /* the n-th delivery breaks its link; 0: never */
+    bool chop;           /* pieces of any size */
+    bool delay_verdicts; /* by 0 to 50 steps */
+    int64_t latency_us;  /* one way, up to twice that by seed */
+    uint64_t break_at;   /* the n-th delivery breaks its link; 0: never */
     bool verbose;
 };
 
