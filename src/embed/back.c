@@ -282,6 +282,7 @@ adit_back_close(struct adit_back *b)
     if (b->is_closed)
         return;
     b->is_closed = true;
+    b->host->is_closing = true; /* nothing new begins */
     adit_timer_stop(b->w, &b->limit_timer);
     adit_timer_stop(b->w, &b->quit_timer);
     adit_bstream_close_all(b);

@@ -13,6 +13,14 @@
 
 struct adit_connect {
     struct adit_host *h;
+    /*
+     * Who wants the same, by the same addresses, waits for the first who
+     * did: he leads and alone tries.
+     */
+    struct adit_list link;       /* in the host's */
+    struct adit_connect *leader; /* NULL: it tries itself */
+    enum adit_connect_mode mode;
+    int64_t head_start_us;
     struct adit_host_watch watch;
     adit_connect_fn *fn;
     void *ctx;
@@ -38,10 +46,12 @@ struct adit_connect {
     struct adit_hconn *winner;
     adit_err err;
     const char *why;
-    bool is_over;
+    bool is_over, is_late;
 };
 
 static void try_circuit(struct adit_connect *c);
+static bool use_open(struct adit_connect *c);
+static adit_err begin(struct adit_connect *c);
 
 static void
 note(struct adit_connect *c, adit_err e, const char *why)
@@ -58,6 +68,7 @@ release_all(struct adit_connect *c)
 {
     struct adit_worker *w = c->h->w;
 
+    adit_list_remove(&c->link);
     adit_host_unwatch(&c->watch);
     adit_timer_stop(w, &c->timer);
     adit_timer_stop(w, &c->head_start);
@@ -74,6 +85,63 @@ release_all(struct adit_connect *c)
         adit_hconn_close(c->circuit_hc, ADIT_CANCELLED, "no longer wanted");
 }
 
+static void
+over(struct adit_connect *c)
+{
+    if (c->is_over)
+        return;
+    c->is_over = true;
+    adit_task_post(c->h->w, &c->task);
+}
+
+/* Its outcome is that of those who wait for it. */
+static void
+share(struct adit_connect *c, struct adit_hconn *hc)
+{
+    ADIT_LIST_EACH(n, tmp, &c->h->connects)
+    {
+        struct adit_connect *f =
+            ADIT_CONTAINER_OF(n, struct adit_connect, link);
+
+        if (f->leader != c)
+            continue;
+        f->leader = NULL;
+        if (f->is_over)
+            continue;
+        f->winner = hc;
+        f->err = c->err;
+        f->why = c->why;
+        over(f);
+    }
+}
+
+/* It gives up, they do not: the next one leads. */
+static void
+pass_on(struct adit_connect *c)
+{
+    struct adit_connect *next = NULL;
+
+    ADIT_LIST_EACH(n, tmp, &c->h->connects)
+    {
+        struct adit_connect *f =
+            ADIT_CONTAINER_OF(n, struct adit_connect, link);
+
+        if (f->leader != c)
+            continue;
+        f->leader = next;
+        if (next == NULL && !f->is_over)
+            next = f;
+    }
+    if (next != NULL && !c->h->is_closing && !use_open(next)) {
+        adit_err e = begin(next);
+
+        if (e != ADIT_OK) {
+            note(next, e, "it could not be tried");
+            over(next);
+        }
+    }
+}
+
 /* Runs at the end of a turn: nobody is in the middle of anything. */
 static void
 finish(void *ctx)
@@ -84,21 +152,16 @@ finish(void *ctx)
     release_all(c);
     if (hc != NULL && hc->is_over)
         hc = NULL;
+    if (hc == NULL && c->is_late)
+        pass_on(c);
+    else
+        share(c, hc);
     if (hc != NULL)
         c->fn(c->ctx, ADIT_OK, hc, NULL);
     else
         c->fn(c->ctx, c->err != ADIT_OK ? c->err : ADIT_EUNREACHABLE, NULL,
               c->why != NULL ? c->why : "no address led anywhere");
     ADIT_FREE(c->h->mem, c);
-}
-
-static void
-over(struct adit_connect *c)
-{
-    if (c->is_over)
-        return;
-    c->is_over = true;
-    adit_task_post(c->h->w, &c->task);
 }
 
 static void
@@ -365,6 +428,7 @@ on_deadline(void *ctx)
 {
     struct adit_connect *c = ctx;
 
+    c->is_late = true;
     c->err = ADIT_ETIMEDOUT;
     c->why = "no answer in time";
     over(c);
@@ -421,14 +485,77 @@ start_direct(struct adit_connect *c)
                                    &c->dial);
 }
 
+/* Is there a connection already that will do? */
+static bool
+use_open(struct adit_connect *c)
+{
+    if (!adit_peerid_is_none(&c->peer))
+        c->winner = c->mode == ADIT_CONNECT_DIRECT
+                        ? adit_host_direct_to(c->h, &c->peer)
+                        : adit_host_conn_to(c->h, &c->peer,
+                                            c->mode == ADIT_CONNECT_ANY);
+    if (c->winner != NULL)
+        over(c);
+    return c->winner != NULL;
+}
+
+static adit_err
+begin(struct adit_connect *c)
+{
+    struct adit_instant now = adit_worker_now(c->h->w);
+    adit_err e;
+
+    if (c->n_direct + c->n_circuit == 0)
+        return ADIT_EINVAL;
+    if (c->n_direct == 0) {
+        c->direct_done = true;
+        return adit_timer_set(c->h->w, &c->head_start, now);
+    }
+    e = start_direct(c);
+    if (e == ADIT_OK && c->n_circuit > 0)
+        e = adit_timer_set(c->h->w, &c->head_start,
+                           adit_instant_add(now, c->head_start_us));
+    return e;
+}
+
+static bool
+same_addrs(const struct adit_maddr *a, size_t n_a, const struct adit_maddr *b,
+           size_t n_b)
+{
+    if (n_a != n_b)
+        return false;
+    for (size_t i = 0; i < n_a; i++)
+        if (!adit_maddr_eq(&a[i], &b[i]))
+            return false;
+    return true;
+}
+
+static struct adit_connect *
+find_leader(const struct adit_connect *c)
+{
+    if (adit_peerid_is_none(&c->peer))
+        return NULL;
+    ADIT_LIST_EACH(n, tmp, &c->h->connects)
+    {
+        struct adit_connect *l =
+            ADIT_CONTAINER_OF(n, struct adit_connect, link);
+
+        if (l->leader == NULL && !l->is_over && l->mode == c->mode &&
+            l->head_start_us == c->head_start_us &&
+            adit_peerid_eq(&l->peer, &c->peer) &&
+            same_addrs(l->direct, l->n_direct, c->direct, c->n_direct) &&
+            same_addrs(l->circuit, l->n_circuit, c->circuit, c->n_circuit))
+            return l;
+    }
+    return NULL;
+}
+
 adit_err
 adit_connect_start(struct adit_host *h, const struct adit_connect_config *cfg,
                    adit_connect_fn *fn, void *ctx, struct adit_connect **out)
 {
     struct adit_connect *c = ADIT_NEW(h->mem, struct adit_connect);
     struct adit_instant now = adit_worker_now(h->w);
-    int64_t head_start =
-        cfg->mode == ADIT_CONNECT_WAIT ? cfg->wait_us : HEAD_START_US;
     adit_err e;
 
     if (c == NULL)
@@ -437,6 +564,9 @@ adit_connect_start(struct adit_host *h, const struct adit_connect_config *cfg,
     c->fn = fn;
     c->ctx = ctx;
     c->peer = cfg->peer;
+    c->mode = cfg->mode;
+    c->head_start_us =
+        cfg->mode == ADIT_CONNECT_WAIT ? cfg->wait_us : HEAD_START_US;
     c->deadline = adit_instant_add(now, cfg->timeout_us);
     c->timer = (struct adit_timer){ .fn = on_deadline, .ctx = c };
     c->head_start = (struct adit_timer){ .fn = on_head_start_over, .ctx = c };
@@ -446,34 +576,18 @@ adit_connect_start(struct adit_host *h, const struct adit_connect_config *cfg,
     adit_host_watch(h, &c->watch);
     sort_addrs(c, cfg);
 
-    if (!adit_peerid_is_none(&c->peer))
-        c->winner =
-            cfg->mode == ADIT_CONNECT_DIRECT
-                ? adit_host_direct_to(h, &c->peer)
-                : adit_host_conn_to(h, &c->peer,
-                                    cfg->mode == ADIT_CONNECT_ANY);
-    if (c->winner != NULL) {
-        *out = c;
-        over(c);
-        return ADIT_OK;
-    }
     e = adit_timer_set(h->w, &c->timer, c->deadline);
-    if (e == ADIT_OK && c->n_direct + c->n_circuit == 0)
-        e = ADIT_EINVAL;
-    if (e == ADIT_OK && c->n_direct > 0) {
-        e = start_direct(c);
-        if (e == ADIT_OK && c->n_circuit > 0)
-            e = adit_timer_set(h->w, &c->head_start,
-                               adit_instant_add(now, head_start));
-    } else if (e == ADIT_OK) {
-        c->direct_done = true;
-        e = adit_timer_set(h->w, &c->head_start, now);
+    if (e == ADIT_OK && !use_open(c)) {
+        c->leader = find_leader(c);
+        if (c->leader == NULL)
+            e = begin(c);
     }
     if (e != ADIT_OK) {
         release_all(c);
         ADIT_FREE(h->mem, c);
         return e;
     }
+    adit_list_push_tail(&h->connects, &c->link);
     *out = c;
     return ADIT_OK;
 }
@@ -484,5 +598,6 @@ adit_connect_cancel(struct adit_connect *c)
     if (c == NULL)
         return;
     release_all(c);
+    pass_on(c);
     ADIT_FREE(c->h->mem, c);
 }

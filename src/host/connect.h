@@ -4,8 +4,8 @@
  *
  * What is open already is used.  Direct addresses get a head start; circuit
  * addresses are tried in order, each by a connection to its relay (used
- * again if there is one).  Several callers that want the same peer each have
- * their own attempt.  Thread: one worker.
+ * again if there is one).  Callers that want the same peer by the same
+ * addresses share one attempt.  Thread: one worker.
  */
 #ifndef ADIT_HOST_CONNECT_H
 #define ADIT_HOST_CONNECT_H

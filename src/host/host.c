@@ -124,8 +124,8 @@ static const struct adit_host_events no_events = { 0 };
 struct adit_host_watch *
 adit_host_watch_next(struct adit_host *h, struct adit_host_watch *mark)
 {
-    struct adit_list *at = adit_list_is_linked(&mark->link) ? mark->link.next
-                                                            : h->watches.next;
+    struct adit_list *at =
+        adit_list_is_linked(&mark->link) ? mark->link.next : h->watches.next;
 
     mark->ev = &no_events;
     adit_list_remove(&mark->link);
@@ -492,6 +492,7 @@ adit_host_new(const struct adit_host_config *cfg, struct adit_host **out)
     adit_list_init(&h->watches);
     adit_list_init(&h->stalled);
     adit_list_init(&h->reserves);
+    adit_list_init(&h->connects);
     e = adit_map_init(&h->peers, mem, adit_worker_rng(cfg->w));
     if (e == ADIT_OK)
         e = adit_conncap_init(&h->caps, mem, adit_worker_rng(cfg->w),

@@ -123,6 +123,7 @@ struct adit_host {
     struct adit_list services;
     struct adit_list watches;
     struct adit_list reserves;         /* relays that we reserve on */
+    struct adit_list connects;         /* attempts to reach a peer */
     struct adit_endpoint bind4, bind6; /* where we listen; none: nowhere */
     struct adit_resolver *resolver;    /* borrowed; may be NULL */
     struct adit_list stalled;          /* bridges that wait, longest first */

@@ -395,6 +395,66 @@ close_sends_all(void **state)
     duo_fini(&u);
 }
 
+/* The same, with the node freed at once: its thread sees them off. */
+static void
+free_sends_all(void **state)
+{
+    struct duo u;
+    struct caller c = { .to_send = 200000 };
+
+    (void)state;
+    pair(&u, false);
+    u.v[1].on_stream = on_drain;
+    memset(&drain, 0, sizeof(drain));
+    call(&c, &u.v[0], u.v[1].addr, ECHO, NULL);
+    DUO_UNTIL(&u, c.opened);
+    call_send(&c);
+    adit_stream_close(c.s);
+    adit_node_free(u.v[0].n);
+    u.v[0].n = NULL;
+    DUO_UNTIL(&u, drain.fin);
+    assert_int_equal(drain.got, 200000);
+    adit_stream_close(drain.s);
+    duo_fini(&u);
+}
+
+/* Many streams at once, some closed, some aborted, some left to the end. */
+#define N_MANY 100
+
+static void
+many_streams(void **state)
+{
+    struct duo u;
+    static struct caller c[N_MANY];
+    int left = 0;
+
+    pair(&u, attached(state));
+    memset(c, 0, sizeof(c));
+    for (int i = 0; i < N_MANY; i++) {
+        c[i].to_send = (size_t)i * 1000 + 1;
+        c[i].finish_when_sent = i % 3 == 0;
+        call(&c[i], &u.v[0], u.v[1].addr, ECHO, NULL);
+        call_send(&c[i]);
+        if (i % 3 == 1)
+            adit_stream_close(c[i].s);
+        else if (i % 3 == 2 && i % 2 == 0)
+            adit_stream_abort(c[i].s);
+    }
+    for (int i = 0; i < N_MANY; i++) {
+        if (i % 3 == 0) {
+            DUO_UNTIL(&u, c[i].fin || c[i].failed);
+            assert_string_equal(c[i].why, "");
+            assert_int_equal(c[i].got, c[i].to_send);
+            assert_false(c[i].wrong);
+            adit_stream_close(c[i].s);
+        }
+        left += i % 3 == 2 && i % 2 != 0;
+    }
+    assert_int_equal(u.v[0].n_conn, 1); /* one for all of them */
+    assert_true(left > 0);              /* duo_fini() ends these */
+    duo_fini(&u);
+}
+
 static void
 abort_resets(void **state)
 {
@@ -780,11 +840,22 @@ main(void)
 {
     static bool threads = false, lent = true;
     const struct CMUnitTest tests[] = {
-        BOTH(echo_a_mebibyte), BOTH(ping_and_names),  BOTH(slow_reader),
-        BOTH(close_sends_all), BOTH(abort_resets),    BOTH(finish_then_read),
-        BOTH(failures),        BOTH(peer_goes),       BOTH(freed_inside),
-        BOTH(freed_any_time),  BOTH(through_a_relay), BOTH(cut_by_bytes),
-        BOTH(cut_by_time),     BOTH(by_name_alone),
+        BOTH(many_streams),
+        cmocka_unit_test_teardown(free_sends_all, forget_echoes),
+        BOTH(echo_a_mebibyte),
+        BOTH(ping_and_names),
+        BOTH(slow_reader),
+        BOTH(close_sends_all),
+        BOTH(abort_resets),
+        BOTH(finish_then_read),
+        BOTH(failures),
+        BOTH(peer_goes),
+        BOTH(freed_inside),
+        BOTH(freed_any_time),
+        BOTH(through_a_relay),
+        BOTH(cut_by_bytes),
+        BOTH(cut_by_time),
+        BOTH(by_name_alone),
     };
 
     return cmocka_run_group_tests_name("embed/pair", tests, NULL, NULL);
