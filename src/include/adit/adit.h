@@ -306,8 +306,10 @@ ADIT_API const char *adit_node_why(const adit_node *n);
 
 /*
  * NULL is fine.  Ends its connections and streams, says goodbye where it
- * can, waits for its thread (well under a second).  No event is delivered
- * after the return.  Streams are gone with it.    Since: 0.1
+ * can, waits for its thread (well under a second), which sees off what was
+ * written to streams that were closed; attached, only what the sockets take
+ * at once.  No event is delivered after the return.  Streams are gone with
+ * it.    Since: 0.1
  */
 ADIT_API void adit_node_free(adit_node *n);
 
@@ -356,7 +358,8 @@ struct adit_stream_events {
     void *ctx;
     /* The peer took it: a stream of adit_open() only. */
     void (*on_open)(void *ctx, adit_stream *s);
-    /* adit_stream_read() has bytes, the end, or an error. */
+    /* adit_stream_read() has bytes, or the end.  Read until it answers
+     * ADIT_AGAIN: what you leave is not told of twice. */
     void (*on_readable)(void *ctx, adit_stream *s);
     /* adit_stream_write() took less than it was given, and has room again. */
     void (*on_writable)(void *ctx, adit_stream *s);
@@ -398,12 +401,17 @@ ADIT_API ADIT_MUST_USE adit_err adit_ping(adit_node *n, const char *addr,
 
 /* ---- streams ------------------------------------------------------------------ */
 
-/* Copied; NULL: no more events. */
+/*
+ * Copied; NULL: no more events.  What there was to tell before is told again,
+ * later.    Since: 0.1
+ */
 ADIT_API void adit_stream_set_events(adit_stream *s,
                                      const struct adit_stream_events *ev);
 
-/* Yours, for whatever you like; NULL at first. */
+/* Remember `user`, for whatever you like.    Since: 0.1 */
 ADIT_API void adit_stream_set_user(adit_stream *s, void *user);
+
+/* What was remembered; NULL at first.    Since: 0.1 */
 ADIT_API void *adit_stream_user(const adit_stream *s);
 
 /*
