@@ -3,7 +3,7 @@
 dist_man_MANS = %D%/man/adit.1 %D%/man/aditd.8
 dist_doc_DATA = %D%/aditd.conf.sample %D%/OPERATING.md %D%/EMBEDDING.md
 
-noinst_PROGRAMS = docs/examples/hello
+noinst_PROGRAMS += docs/examples/hello
 docs_examples_hello_SOURCES = %D%/examples/hello.c
 docs_examples_hello_LDADD = libadit.la
 

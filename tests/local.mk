@@ -38,6 +38,7 @@ include tests/unit/local.mk
 include tests/sim/local.mk
 include tests/fuzz/local.mk
 include tests/oom/local.mk
+include tests/integ/local.mk
 include tests/checks/local.mk
 
 TESTS += $(check_PROGRAMS)
