@@ -129,16 +129,16 @@ ADIT_API const char *adit_config_why(const adit_config *cfg);
 
 /* A row of the option table. */
 struct adit_option {
-    size_t size;       /* sizeof(struct adit_option), set by the caller */
-    const char *name;  /* "circuit.data_bytes" */
-    const char *type;  /* "bytes", "duration", "count", "yes/no", "text",
+    size_t size;      /* sizeof(struct adit_option), set by the caller */
+    const char *name; /* "circuit.data_bytes" */
+    const char *type; /* "bytes", "duration", "count", "yes/no", "text",
                           "address list" */
-    const char *min;   /* NULL: none */
-    const char *max;   /* NULL: none */
-    const char *def;   /* as _set would take it */
-    const char *unit;  /* "" if the type says it all */
-    const char *when;  /* when a change takes effect: "start" or "reload" */
-    const char *help;  /* a sentence or two */
+    const char *min;  /* NULL: none */
+    const char *max;  /* NULL: none */
+    const char *def;  /* as _set would take it */
+    const char *unit; /* "" if the type says it all */
+    const char *when; /* when a change takes effect: "start" or "reload" */
+    const char *help; /* a sentence or two */
 };
 
 /*
@@ -195,12 +195,12 @@ struct adit_reservation_lost {
 /* A connection to a peer. */
 struct adit_conn_info {
     size_t size;
-    uint64_t id;         /* never used twice in a node */
-    const char *peer;    /* its peer id */
-    const char *addr;    /* where it is, or the circuit's address */
-    const char *relay;   /* the relay's peer id; NULL: direct */
+    uint64_t id;       /* never used twice in a node */
+    const char *peer;  /* its peer id */
+    const char *addr;  /* where it is, or the circuit's address */
+    const char *relay; /* the relay's peer id; NULL: direct */
     bool is_inbound;
-    bool is_limited;     /* a relay limits it; the three below apply */
+    bool is_limited; /* a relay limits it; the three below apply */
     uint64_t left_out_bytes, left_in_bytes; /* UINT64_MAX: no limit */
     int64_t left_ms;                        /* INT64_MAX: no limit */
 };
@@ -208,9 +208,9 @@ struct adit_conn_info {
 /* What a peer says of itself. */
 struct adit_peer_info {
     size_t size;
-    uint64_t conn;       /* over which connection it said so */
+    uint64_t conn; /* over which connection it said so */
     const char *peer;
-    const char *agent;   /* printable ASCII; the rest is replaced */
+    const char *agent;    /* printable ASCII; the rest is replaced */
     const char *observed; /* our address as it sees us; "" if unknown */
     const char *const *protocols;
     size_t n_protocols;
@@ -250,12 +250,13 @@ struct adit_events {
     void (*on_ping)(void *ctx, adit_node *n, void *tag, adit_err why,
                     const char *text, int64_t rtt_us);
     /* The node's thread cannot go on; free the node. */
-    void (*on_failed)(void *ctx, adit_node *n, adit_err why,
-                      const char *text);
+    void (*on_failed)(void *ctx, adit_node *n, adit_err why, const char *text);
 };
 #define ADIT_EVENTS_INIT                                                      \
-    { sizeof(struct adit_events), NULL, NULL, NULL, NULL, NULL, NULL, NULL,   \
-      NULL, NULL, NULL, NULL }
+    {                                                                         \
+        sizeof(struct adit_events), NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+            NULL, NULL, NULL, NULL                                            \
+    }
 
 /* ---- node ------------------------------------------------------------------ */
 
@@ -329,8 +330,7 @@ ADIT_API ADIT_MUST_USE adit_err adit_reserve(adit_node *n, const char *addr);
  * over connections that a relay limits.  ADIT_EINVAL: not a name;
  * ADIT_ENOMEM.    Since: 0.1
  */
-ADIT_API ADIT_MUST_USE adit_err adit_handle(adit_node *n,
-                                            const char *protocol,
+ADIT_API ADIT_MUST_USE adit_err adit_handle(adit_node *n, const char *protocol,
                                             bool on_limited);
 
 /* ---- dialling ---------------------------------------------------------------- */
@@ -350,7 +350,9 @@ struct adit_dial_options {
     bool on_limited;
 };
 #define ADIT_DIAL_OPTIONS_INIT                                                \
-    { sizeof(struct adit_dial_options), ADIT_DIAL_ANY, 0, 30000, true }
+    {                                                                         \
+        sizeof(struct adit_dial_options), ADIT_DIAL_ANY, 0, 30000, true       \
+    }
 
 /* What a stream tells; see adit_stream_set_events(). */
 struct adit_stream_events {
@@ -369,7 +371,9 @@ struct adit_stream_events {
                       const char *text);
 };
 #define ADIT_STREAM_EVENTS_INIT                                               \
-    { sizeof(struct adit_stream_events), NULL, NULL, NULL, NULL, NULL }
+    {                                                                         \
+        sizeof(struct adit_stream_events), NULL, NULL, NULL, NULL, NULL       \
+    }
 
 /*
  * Open a stream for `protocol` to the peer at `addr`: a multiaddr ending in
@@ -384,10 +388,11 @@ struct adit_stream_events {
  *
  * Since: 0.1
  */
-ADIT_API ADIT_MUST_USE adit_err adit_open(
-    adit_node *n, const char *addr, const char *protocol,
-    const struct adit_dial_options *opt, const struct adit_stream_events *ev,
-    adit_stream **out);
+ADIT_API ADIT_MUST_USE adit_err adit_open(adit_node *n, const char *addr,
+                                          const char *protocol,
+                                          const struct adit_dial_options *opt,
+                                          const struct adit_stream_events *ev,
+                                          adit_stream **out);
 
 /*
  * Ping the peer at `addr` (as in adit_open) `count` times, gap_ms apart; one
