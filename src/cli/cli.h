@@ -14,7 +14,6 @@
 
 #include "cli/loop.h"
 
-#define ADIT_CLI_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define ADIT_CLI_NITEMS(v) (sizeof(v) / sizeof((v)[0]))
 
 /* Where streams are joined to programs, unless another is named. */
@@ -67,20 +66,20 @@ void adit_cli_end(struct adit_cli *c, int code);
 /* ---- output ---------------------------------------------------------------- */
 
 /* "adit: ..." on stderr; with --json also an event "error". */
-ADIT_CLI_PRINTF(2, 3)
-void adit_cli_error(struct adit_cli *c, const char *fmt, ...);
+void adit_cli_error(struct adit_cli *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* The same with a code, "adit: TEXT (what the code means)". */
 void adit_cli_fail(struct adit_cli *c, const char *doing, adit_err e,
                    const char *text);
 /* "adit: ..." on stderr, not with --json. */
-ADIT_CLI_PRINTF(2, 3)
-void adit_cli_warn(struct adit_cli *c, const char *fmt, ...);
+void adit_cli_warn(struct adit_cli *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* The same, with -v only. */
-ADIT_CLI_PRINTF(2, 3)
-void adit_cli_note(struct adit_cli *c, const char *fmt, ...);
+void adit_cli_note(struct adit_cli *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* A line for people; not with --json. */
-ADIT_CLI_PRINTF(2, 3)
-void adit_cli_text(struct adit_cli *c, const char *fmt, ...);
+void adit_cli_text(struct adit_cli *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* A line for programs; with --json only.  Takes `event` (NULL is fine). */
 void adit_cli_event(struct adit_cli *c, json_t *event);
 

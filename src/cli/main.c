@@ -85,7 +85,7 @@ unknown(const char *word)
 static int
 help(struct adit_cli *c, char **argv)
 {
-    static char flag[] = "--help";
+    char flag[] = "--help";
     char *args[] = { NULL, flag, NULL };
     const struct adit_cli_command *cmd;
 

@@ -77,8 +77,7 @@ undraw(struct adit_cli *c)
     c->is_drawn = false;
 }
 
-ADIT_CLI_PRINTF(3, 0)
-static void
+__attribute__((format(printf, 3, 0))) static void
 line(struct adit_cli *c, FILE *out, const char *fmt, va_list ap)
 {
     undraw(c);
