@@ -20,7 +20,7 @@
 #define ADIT_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define ADIT_MAX(a, b) ((a) > (b) ? (a) : (b))
 #define ADIT_CONTAINER_OF(p, type, member)                                    \
-    ((type *)(void *)((char *)(p) - offsetof(type, member)))
+    ((type *)(void *)((char *)(p)-offsetof(type, member)))
 #define ADIT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define ADIT_NORETURN __attribute__((noreturn))
 #define ADIT_LIKELY(x) __builtin_expect(!!(x), 1)

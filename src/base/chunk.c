@@ -171,8 +171,7 @@ adit_chain_peek(const struct adit_chain *c)
 }
 
 size_t
-adit_chain_gather(const struct adit_chain *c, struct adit_slice *v,
-                  size_t max)
+adit_chain_gather(const struct adit_chain *c, struct adit_slice *v, size_t max)
 {
     size_t n = 0;
 

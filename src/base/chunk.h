@@ -20,9 +20,9 @@
 
 struct adit_chunk {
     struct adit_chunk *next;
-    uint32_t off;  /* first byte not yet drained */
-    uint32_t end;  /* one past the last byte written */
-    uint32_t cap;  /* bytes of data[] */
+    uint32_t off; /* first byte not yet drained */
+    uint32_t end; /* one past the last byte written */
+    uint32_t cap; /* bytes of data[] */
     uint32_t cls;
     uint8_t head[16]; /* dead bytes in front of data, for a frame's header */
     uint8_t data[];

@@ -16,9 +16,9 @@
 struct adit_mem {
     struct adit_mem *parent; /* NULL at the root */
     size_t used_bytes;
-    size_t cap_bytes;   /* SIZE_MAX: no quota at this level */
-    uint64_t n_allocs;  /* how many were asked for, ever */
-    uint64_t fail_at;   /* 0, or the n_allocs from which all fail */
+    size_t cap_bytes;  /* SIZE_MAX: no quota at this level */
+    uint64_t n_allocs; /* how many were asked for, ever */
+    uint64_t fail_at;  /* 0, or the n_allocs from which all fail */
 };
 
 /* A root quota; SIZE_MAX for none. */

@@ -71,8 +71,8 @@ adit_get_be16(const uint8_t p[static 2])
 static inline uint32_t
 adit_get_be32(const uint8_t p[static 4])
 {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-           (uint32_t)p[2] << 8 | (uint32_t)p[3];
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
+           (uint32_t)p[3];
 }
 
 static inline void

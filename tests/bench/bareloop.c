@@ -848,9 +848,15 @@ conf_parse(struct conf *f, int argc, char **argv)
                         .place = PLACE_OUT };
     while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1) {
         switch (o) {
-        case 'i': in = optarg; break;
-        case 'o': out = optarg; break;
-        case 's': f->seconds = arg_real("seconds", optarg, 0.1, 60); break;
+        case 'i':
+            in = optarg;
+            break;
+        case 'o':
+            out = optarg;
+            break;
+        case 's':
+            f->seconds = arg_real("seconds", optarg, 0.1, 60);
+            break;
         case 'b':
             f->max_bytes = (uint64_t)arg_int("bytes", optarg, 1, 1L << 40);
             break;
@@ -873,16 +879,30 @@ conf_parse(struct conf *f, int argc, char **argv)
         case 'f':
             f->flush = (enum flush)arg_word("flush", optarg, "batch|frame");
             break;
-        case 'r': f->rate_mb = arg_real("rate", optarg, 0, 1e5); break;
+        case 'r':
+            f->rate_mb = arg_real("rate", optarg, 0, 1e5);
+            break;
         case 'B':
             f->burst_bytes = (int)arg_int("burst", optarg, 1, 16 << 20);
             break;
-        case 'n': f->nap_us = (int)arg_int("nap", optarg, 0, 10000); break;
-        case 'w': f->window = true; break;
-        case 'C': f->check = true; break;
-        case 'j': f->json = true; break;
-        case 'h': fputs(usage, stdout); exit(0);
-        default: fputs(usage, stderr); exit(2);
+        case 'n':
+            f->nap_us = (int)arg_int("nap", optarg, 0, 10000);
+            break;
+        case 'w':
+            f->window = true;
+            break;
+        case 'C':
+            f->check = true;
+            break;
+        case 'j':
+            f->json = true;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        default:
+            fputs(usage, stderr);
+            exit(2);
         }
     }
     if (optind < argc)

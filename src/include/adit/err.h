@@ -33,10 +33,10 @@ typedef enum adit_err {
     ADIT_ESTATE = -11, /* a good call at the wrong time */
 
     /* The peer's. */
-    ADIT_EPROTO = -20,      /* it broke the protocol */
-    ADIT_EAUTH = -21,       /* it is not who it should be */
-    ADIT_EDENIED = -22,     /* it refused us by its rules, or we it by ours */
-    ADIT_ERESET = -23,      /* it ended the stream or connection abruptly */
+    ADIT_EPROTO = -20,       /* it broke the protocol */
+    ADIT_EAUTH = -21,        /* it is not who it should be */
+    ADIT_EDENIED = -22,      /* it refused us by its rules, or we it by ours */
+    ADIT_ERESET = -23,       /* it ended the stream or connection abruptly */
     ADIT_EUNSUPPORTED = -24, /* it speaks no protocol that we do */
     ADIT_ENORESERVATION = -25, /* the destination holds none on that relay */
 
