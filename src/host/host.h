@@ -5,7 +5,7 @@
  *
  * Owns every hconn.  Admission before authentication (caps by address) is
  * decided here; what a peer may do after it is a verdict, asked for by the
- * services (host/verdict.h).  Thread: the worker's.
+ * relay (host/relay.h).  Thread: the worker's.
  */
 #ifndef ADIT_HOST_HOST_H
 #define ADIT_HOST_HOST_H

@@ -8,6 +8,8 @@
  * by _out from flags in session and streams, data frames are a header that
  * _send writes for a body the caller has.  An idle session owns no memory.
  *
+ * The ACK of a stream the peer opened rides on our first frame for it.
+ *
  * What a peer may owe us is exact: each stream is born with 256 KiB of
  * credit each way; bytes beyond the credit end the session.  The window
  * grows by measured round trip, up to a cap, and only for streams that are

@@ -118,7 +118,12 @@ on_syn(struct adit_yamux *y, uint32_t id)
         owe_answer(y, id, ADIT_YAMUX_RESET_RESOURCE);
         return y->n_streams < y->max_streams ? ADIT_ENOMEM : ADIT_OK;
     }
-    adit_yamux_owe(y, y->cur, F_ACK);
+    /*
+     * The ACK is worth no frame of its own, nor the system call that would
+     * carry it: it rides on whatever comes first, as rust's does, and the
+     * protocol's negotiation always has something to say.
+     */
+    y->cur->flags |= F_ACK;
     tell(y, ADIT_YAMUX_OPEN);
     return ADIT_OK;
 }
