@@ -4,4 +4,6 @@
 check_LTLIBRARIES += %D%/libsim.la
 tests_sim_libsim_la_SOURCES =
 tests_sim_libsim_la_SOURCES += %D%/world.c %D%/world.h
+tests_sim_libsim_la_SOURCES += %D%/run.c %D%/run.h %D%/raw.c %D%/raw.h
 check_PROGRAMS += %D%/circuit
+check_PROGRAMS += %D%/hostile

@@ -15,7 +15,7 @@ struct piece {
 struct end {
     struct adit_pipe pipe;
     struct link *l;
-    struct sim_node *node;
+    struct sim_node *node; /* NULL: a stranger's */
     struct end *other;
     struct adit_list in; /* pieces coming here */
     size_t in_bytes;
@@ -213,23 +213,11 @@ link_new(struct sim_world *w, struct sim_node *a, struct sim_node *b)
         l->e[i].other = &l->e[1 - i];
         adit_list_init(&l->e[i].in);
         l->e[i].pipe.ops = &end_ops;
-        l->e[i].pipe.local = n[i]->at;
-        l->e[i].pipe.remote = n[1 - i]->at;
+        if (n[i] != NULL)
+            l->e[i].pipe.local = l->e[1 - i].pipe.remote = n[i]->at;
     }
     adit_list_push_tail(&w->links, &l->link);
     return l;
-}
-
-void
-sim_cut(struct sim_world *w, struct sim_node *n)
-{
-    ADIT_LIST_EACH(x, tmp, &w->links)
-    {
-        struct link *l = ADIT_CONTAINER_OF(x, struct link, link);
-
-        if (l->e[0].node == n || l->e[1].node == n)
-            l->is_broken = true;
-    }
 }
 
 /* One thing that is due at this end.  True: something happened. */
@@ -251,15 +239,20 @@ deliver(struct sim_world *w, struct end *e)
     if (!adit_list_is_empty(&e->in))
         k = ADIT_CONTAINER_OF(e->in.next, struct piece, link);
     if (k != NULL && !e->is_paused && adit_instant_is_due(k->due, w->now)) {
-        uint8_t *at = adit_worker_scratch(e->node->w);
+        uint8_t *at = e->node != NULL ? adit_worker_scratch(e->node->w) : NULL;
 
+        if (at == NULL && e->node != NULL)
+            return false; /* no memory: as a worker does, ask again later */
         if (++w->n_deliveries == w->cfg.break_at) {
             e->l->is_broken = true;
             return true;
         }
         adit_list_remove(&k->link);
         e->in_bytes -= k->n;
-        memcpy(at, k->b, k->n);
+        if (at != NULL)
+            memcpy(at, k->b, k->n);
+        else
+            at = k->b;
         e->pipe.up->on_input(e->pipe.up_ctx, (struct adit_mslice){ at, k->n });
         free(k);
         if (e->other->wants_room && !e->other->is_closed) {
@@ -465,6 +458,40 @@ sim_add(struct sim_world *w, const struct adit_node_config *cfg)
     return n;
 }
 
+struct adit_pipe *
+sim_raw_link(struct sim_world *w, struct sim_node *to, uint32_t addr)
+{
+    struct link *l = link_new(w, NULL, to);
+    uint8_t ip[4] = { 10, (uint8_t)(addr >> 16), (uint8_t)(addr >> 8),
+                      (uint8_t)addr };
+    struct adit_endpoint at;
+
+    if (adit_endpoint_of_ip(adit_slice(ip, 4), 4001, &at) != ADIT_OK)
+        adit_assert(!"an endpoint");
+    l->e[0].pipe.local = l->e[1].pipe.remote = at;
+    turn(to); /* its clock may stand in the past */
+    adit_host_accept(sim_host(to), &l->e[1].pipe);
+    return &l->e[0].pipe;
+}
+
+size_t
+sim_raw_unread(const struct adit_pipe *p)
+{
+    return ADIT_CONTAINER_OF(p, const struct end, pipe)->other->in_bytes;
+}
+
+void
+sim_cut(struct sim_world *w, struct sim_node *n)
+{
+    ADIT_LIST_EACH(x, tmp, &w->links)
+    {
+        struct link *l = ADIT_CONTAINER_OF(x, struct link, link);
+
+        if (l->e[0].node == n || l->e[1].node == n)
+            l->is_broken = true;
+    }
+}
+
 static void
 turn_all(struct sim_world *w)
 {
@@ -519,7 +546,8 @@ step(struct sim_world *w)
             if (!deliver(w, &l->e[i]))
                 continue;
             did = true;
-            turn(l->e[i].node);
+            if (l->e[i].node != NULL)
+                turn(l->e[i].node);
         }
     }
     if (answer_asks(w))

@@ -71,6 +71,16 @@ bool sim_run(struct sim_world *w, int64_t us, bool (*done)(void *ctx),
 /* Break every link of `n`. */
 void sim_cut(struct sim_world *w, struct sim_node *n);
 
+/*
+ * A link to `to` from outside every node, from 10.x.y.z with `addr` as its
+ * lower 24 bits.  The caller sets `up` and closes it.
+ */
+struct adit_pipe *sim_raw_link(struct sim_world *w, struct sim_node *to,
+                               uint32_t addr);
+
+/* Bytes on their way to the other end of `p`. */
+size_t sim_raw_unread(const struct adit_pipe *p);
+
 static inline struct adit_host *
 sim_host(struct sim_node *n)
 {
