@@ -18,6 +18,10 @@
  * frames take of a circuit's limit: 1.9 KiB measured, more for safety. */
 #define OVERHEAD_BYTES 16384
 
+/* rust's and js's relays count both directions into the limit they announce,
+ * adit's and go's each for itself: what comes back has to fit too. */
+#define DIRECTIONS 2
+
 #define N_PINGS 10
 #define PING_GAP_MS 10
 #define CHUNK_BYTES 16384
@@ -191,10 +195,13 @@ on_reserved(void *ctx, adit_node *n, const struct adit_reservation *r)
     p->limit_bytes = r->is_limited ? r->limit_bytes : 0;
     p->limit_s = r->is_limited ? r->limit_s : 0;
     p->want = WANT_BYTES;
-    if (p->limit_bytes != 0 && p->limit_bytes < WANT_BYTES + OVERHEAD_BYTES)
-        p->want = p->limit_bytes > 2 * OVERHEAD_BYTES
-                      ? p->limit_bytes - OVERHEAD_BYTES
-                      : p->limit_bytes / 2;
+    if (p->limit_bytes != 0 &&
+        p->limit_bytes / DIRECTIONS < WANT_BYTES + OVERHEAD_BYTES) {
+        uint64_t each = p->limit_bytes / DIRECTIONS;
+
+        p->want =
+            each > 2 * OVERHEAD_BYTES ? each - OVERHEAD_BYTES : each / 2;
+    }
     /* By the address that was named, not those the relay announces: these
      * may be meant for others than us. */
     cap =
