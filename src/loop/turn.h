@@ -39,11 +39,11 @@ struct adit_worker {
     uint8_t *scratch; /* NULL until asked for */
 
     bool coalesce;
-    bool in_bulk;                 /* the last window was above the rate */
-    size_t moved_bytes;           /* in this turn */
-    unsigned n_moved;             /* reads in this turn */
-    size_t window_bytes;          /* in this window */
-    struct adit_instant window;   /* its begin */
+    bool in_bulk;               /* the last window was above the rate */
+    size_t moved_bytes;         /* in this turn */
+    unsigned n_moved;           /* reads in this turn */
+    size_t window_bytes;        /* in this window */
+    struct adit_instant window; /* its begin */
 };
 
 /*

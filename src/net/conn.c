@@ -80,8 +80,8 @@ void
 adit_conn_close(struct adit_conn *c, adit_err why, const char *text)
 {
     /* What ended in order, or by our own rules, gets a last word. */
-    bool abort = why == ADIT_EIO || why == ADIT_ERESET ||
-                 why == ADIT_ETIMEDOUT;
+    bool abort =
+        why == ADIT_EIO || why == ADIT_ERESET || why == ADIT_ETIMEDOUT;
 
     if (c->is_over)
         return;
@@ -145,8 +145,10 @@ static struct adit_list *
 first_other(struct adit_list *l, struct adit_list *self)
 {
     ADIT_LIST_EACH(n, tmp, l)
+    {
         if (n != self)
             return n;
+    }
     return NULL;
 }
 
@@ -427,8 +429,8 @@ adit_conn_send(struct adit_conn *c, struct adit_yamux_stream *s,
     size_t done = 0;
 
     while (done < body.n && has_room(c)) {
-        size_t want = ADIT_MIN(body.n - done,
-                               (size_t)ADIT_YAMUX_MAX_BODY_BYTES);
+        size_t want =
+            ADIT_MIN(body.n - done, (size_t)ADIT_YAMUX_MAX_BODY_BYTES);
         uint8_t *at = body.p + done;
         struct adit_slice frame;
         uint8_t hdr[ADIT_YAMUX_HEADER_BYTES];
@@ -444,8 +446,8 @@ adit_conn_send(struct adit_conn *c, struct adit_yamux_stream *s,
             adit_assert(n == 0); /* it will tell when there is window */
             break;
         }
-        dst = reserve_out(c,
-                          want + ADIT_YAMUX_HEADER_BYTES + ADIT_NOISE_OVERHEAD);
+        dst = reserve_out(c, want + ADIT_YAMUX_HEADER_BYTES +
+                                 ADIT_NOISE_OVERHEAD);
         if (dst == NULL)
             break;
         n = adit_yamux_send(&c->mux, s, want, hdr);
@@ -570,8 +572,8 @@ feed_upgrade(struct adit_conn *c, struct adit_mslice in)
     while (in.n > 0 && c->upgrade != NULL && !c->is_over && !c->is_doomed &&
            c->is_secured == was_secured) {
         size_t used;
-        adit_err e = adit_upgrade_feed(c->upgrade, adit_slice(in.p, in.n),
-                                       &used);
+        adit_err e =
+            adit_upgrade_feed(c->upgrade, adit_slice(in.p, in.n), &used);
 
         if (e != ADIT_OK) {
             const char *why = adit_upgrade_why(c->upgrade);

@@ -63,10 +63,10 @@ struct adit_conn {
     bool is_dialer;
     bool is_secured; /* frames are encrypted from here on */
     bool is_ready;
-    bool is_blocked;  /* someone was told "no room" */
+    bool is_blocked; /* someone was told "no room" */
     bool is_over;
-    bool is_doomed;   /* to be closed at the end of this turn */
-    bool is_sending;  /* the pipe is reading the out-queue */
+    bool is_doomed;  /* to be closed at the end of this turn */
+    bool is_sending; /* the pipe is reading the out-queue */
     const char *doomed_why;
     struct adit_noise_key tx, rx;
     struct adit_yamux mux;
