@@ -5,7 +5,7 @@
 
 check=("$PYTHON3" "$tools/check-layers")
 
-clean "the tree obeys src/LAYERS" "${check[@]}" "$abs_top_srcdir"
+clean "the tree obeys src/LAYERS" "${check[@]}" --strict "$abs_top_srcdir"
 
 house() {
     rm -rf "$plant/src"
