@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "host/node.h"
 
+#include "host/observed.h"
 #include "host/svc_identify.h"
 #include "host/svc_ping.h"
 #include "host/svc_stop.h"
@@ -22,6 +23,8 @@ struct adit_node {
     struct adit_maddr circuits[ADIT_HOST_MAX_ADDRS];
     size_t n_circuits;
     struct adit_service id, push, ping, stop;
+    struct adit_host_watch watch;
+    struct adit_observed observed;
     bool is_closed;
 };
 
@@ -143,7 +146,13 @@ announce(struct adit_node *n)
                    ADIT_HOST_MAX_ADDRS, &count, why) != ADIT_OK)
         count = 0; /* was checked */
     if (count == 0) {
-        for (size_t i = 0; i < n->n_listens; i++) {
+        const struct adit_endpoint *seen;
+
+        for (size_t i = 0; (seen = adit_observed_at(&n->observed, i)) != NULL;
+             i++)
+            adit_endpoint_to_maddr(seen, &v[count++]);
+        for (size_t i = 0; i < n->n_listens && count < ADIT_HOST_MAX_ADDRS;
+             i++) {
             struct adit_endpoint e;
 
             if (!n->cfg.announce_private &&
@@ -166,6 +175,53 @@ adit_node_set_circuit_addrs(struct adit_node *n, const struct adit_maddr *v,
     for (size_t i = 0; i < n->n_circuits; i++)
         n->circuits[i] = v[i];
     announce(n);
+}
+
+/*
+ * What those who dialled us say they dialled.  Only asked for where we were
+ * not told our addresses and do not know them: behind a 1:1 NAT, in a
+ * container.
+ */
+static void
+on_identify(void *ctx, struct adit_hconn *hc,
+            const struct adit_identify_result *r)
+{
+    struct adit_node *n = ctx;
+    struct adit_maddr said;
+    struct adit_endpoint at;
+    struct adit_log_line l;
+    char text[ADIT_MADDR_TEXT_BYTES];
+
+    if (!hc->is_inbound || hc->circuit != NULL ||
+        n->cfg.announce_addresses[0] != '\0' ||
+        adit_maddr_dec(r->observed, &said) != ADIT_OK ||
+        adit_endpoint_of_maddr(&said, &at, NULL) != ADIT_OK ||
+        !adit_observed_add(&n->observed, &at, &hc->remote))
+        return;
+    if (adit_log_open(&l, n->host->log, ADIT_LOG_INFO, "address.observed")) {
+        adit_log_str(&l, "addr", adit_maddr_format(&said, text));
+        adit_log_close(&l);
+    }
+    announce(n);
+}
+
+static const struct adit_host_events watch_events = {
+    .on_identify = on_identify,
+};
+
+/* A relay asks peers who they are only to learn where it is itself. */
+static bool
+knows_itself(const struct adit_node *n)
+{
+    struct adit_endpoint e;
+
+    if (n->cfg.announce_addresses[0] != '\0' || n->cfg.announce_private)
+        return true;
+    for (size_t i = 0; i < n->n_listens; i++)
+        if (adit_endpoint_of_maddr(&n->listens[i], &e, NULL) == ADIT_OK &&
+            adit_endpoint_is_global(&e))
+            return true;
+    return false;
 }
 
 /* ---- making ---------------------------------------------------------------- */
@@ -318,6 +374,11 @@ adit_node_make(struct adit_worker *w, const struct adit_node_config *cfg,
         adit_node_destroy(n);
         return e;
     }
+    if (cfg->relay_enabled)
+        n->host->cfg.ask_identify = !knows_itself(n);
+    n->watch.ev = &watch_events;
+    n->watch.ctx = n;
+    adit_host_watch(n->host, &n->watch);
     announce(n);
     *out = n;
     return ADIT_OK;

@@ -6,8 +6,9 @@
  * behind the agreement are not taken and belong to the next layer.  As
  * dialer, header and first proposal leave together, and the caller may send
  * the next layer's first bytes right behind them (lazy, 0-RTT): they are
- * lost only if the listener answers `na`.  As listener the header waits
- * in _out from the start; its driver may send it at once, or with its answer.  `ls` and anything unknown is answered `na`.
+ * lost only if the listener answers `na`.  As listener the header waits in
+ * _out from the start; its driver sends it at once, or with its answer.
+ * `ls` and anything unknown is answered `na`.
  *
  * No deadline of its own: its driver has one for the whole negotiation.
  * Bounds: a token is at most 1024 bytes with its newline (go and js cap
