@@ -393,6 +393,9 @@ adit_host_accept(struct adit_host *h, struct adit_pipe *pipe)
     }
     if (adit_conncap_open(&h->caps, ip, &r) != ADIT_OK) {
         adit_metric_add(h->metrics, refusal_metric(r.rule), 1);
+        adit_refusal_say(&h->refusals, h->log, h->metrics,
+                         adit_worker_now(h->w).us / (uint64_t)ADIT_S, "",
+                         &pipe->remote, &r);
         pipe->ops->close(pipe, true);
         return;
     }

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "codec/maddr.h"
 #include "host/hstream.h"
+#include "host/refusal.h"
 #include "net/conn.h"
 #include "net/listener.h"
 #include "policy/conncap.h"
@@ -128,6 +129,7 @@ struct adit_host {
     struct adit_resolver *resolver;    /* borrowed; may be NULL */
     struct adit_list stalled;          /* bridges that wait, longest first */
     struct adit_conncap caps;
+    struct adit_refusal_log refusals;
     struct adit_maddr addrs[ADIT_HOST_MAX_ADDRS]; /* ours, without /p2p */
     size_t n_addrs;
     uint64_t record_seq; /* of the last signed peer record */

@@ -74,6 +74,58 @@ adit_refusal_count(struct adit_metrics *m, bool to_connect,
     adit_metric_add(m, reason, 1);
 }
 
+/* FNV-1a: who collides shares a slot, and so a line; nothing more. */
+static uint64_t
+slot_key(const struct adit_endpoint *from, enum adit_rule rule)
+{
+    uint8_t prefix[ADIT_PREFIX_KEY_MAX_BYTES];
+    size_t n = adit_endpoint_prefix(from, 32, 64, prefix);
+    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)rule;
+
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ prefix[i]) * UINT64_C(0x100000001b3);
+    return h * UINT64_C(0x100000001b3);
+}
+
+void
+adit_refusal_say(struct adit_refusal_log *rl, const struct adit_log *log,
+                 struct adit_metrics *m, uint64_t now_s, const char *peer,
+                 const struct adit_endpoint *from,
+                 const struct adit_refusal *why)
+{
+    uint64_t key = slot_key(from, why->rule);
+    size_t i = (size_t)(key >> 32) % ADIT_REFUSAL_LOG_SLOTS;
+    char at[ADIT_ENDPOINT_TEXT_BYTES];
+    struct adit_log_line l;
+    uint32_t n = 1;
+
+    if (rl->second != now_s) {
+        rl->second = now_s;
+        rl->n_lines = 0;
+    }
+    if ((rl->slot[i].key == key && rl->slot[i].second == now_s) ||
+        rl->n_lines >= ADIT_REFUSAL_MAX_LINES_S) {
+        rl->slot[i].n_swallowed += rl->slot[i].key == key;
+        adit_metric_add(m, ADIT_M_LOG_SWALLOWED, 1);
+        return;
+    }
+    if (rl->slot[i].key == key)
+        n += rl->slot[i].n_swallowed;
+    rl->slot[i].key = key;
+    rl->slot[i].second = now_s;
+    rl->slot[i].n_swallowed = 0;
+    rl->n_lines++;
+    if (!adit_log_open(&l, log, ADIT_LOG_INFO, "relay.refused"))
+        return;
+    adit_log_str(&l, "peer", peer);
+    adit_log_str(&l, "addr", adit_endpoint_format(from, at));
+    adit_log_str(&l, "rule", adit_rule_name(why->rule));
+    adit_log_u64(&l, "value", why->value);
+    adit_log_u64(&l, "limit", why->limit);
+    adit_log_u64(&l, "n", n);
+    adit_log_close(&l);
+}
+
 adit_err
 adit_refusal_err(uint32_t status)
 {

@@ -9,7 +9,9 @@
 #ifndef ADIT_HOST_REFUSAL_H
 #define ADIT_HOST_REFUSAL_H
 
+#include "base/log.h"
 #include "metrics/metrics.h"
+#include "net/addr.h"
 #include "policy/rule.h"
 #include "wire/circuit/status.h"
 
@@ -19,6 +21,29 @@ enum adit_circuit_status adit_refusal_status(enum adit_rule rule);
 /* Count it, as answer to CONNECT or to RESERVE. */
 void adit_refusal_count(struct adit_metrics *m, bool to_connect,
                         enum adit_rule rule);
+
+/*
+ * The line `relay.refused`, which a stranger can cause and an operator wants
+ * (fail2ban reads it): at most one per address and rule and second, `n` says
+ * how many there were, and at most MAX_LINES_S in all.
+ */
+#define ADIT_REFUSAL_LOG_SLOTS 256
+#define ADIT_REFUSAL_MAX_LINES_S 100
+
+struct adit_refusal_log {
+    uint64_t second;
+    uint32_t n_lines; /* in this second */
+    struct {
+        uint64_t key, second;
+        uint32_t n_swallowed;
+    } slot[ADIT_REFUSAL_LOG_SLOTS];
+};
+
+/* `peer` is text, "" before it is proven. */
+void adit_refusal_say(struct adit_refusal_log *rl, const struct adit_log *log,
+                      struct adit_metrics *m, uint64_t now_s, const char *peer,
+                      const struct adit_endpoint *from,
+                      const struct adit_refusal *why);
 
 /* A relay to us: any status but OK. */
 adit_err adit_refusal_err(uint32_t status);

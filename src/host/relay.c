@@ -245,17 +245,12 @@ hop_push(struct hop *p)
 static void
 log_refused(struct hop *p, const struct adit_refusal *f)
 {
-    struct adit_log_line l;
-    char id[ADIT_PEERID_TEXT_BYTES], at[ADIT_ENDPOINT_TEXT_BYTES];
+    struct adit_host *h = p->r->h;
+    char id[ADIT_PEERID_TEXT_BYTES];
 
-    if (!adit_log_open(&l, p->r->h->log, ADIT_LOG_DEBUG, "relay.refused"))
-        return;
-    adit_log_str(&l, "peer", adit_peerid_format(&p->src_id, id));
-    adit_log_str(&l, "addr", adit_endpoint_format(&p->src_hc->remote, at));
-    adit_log_str(&l, "rule", adit_rule_name(f->rule));
-    adit_log_u64(&l, "value", f->value);
-    adit_log_u64(&l, "limit", f->limit);
-    adit_log_close(&l);
+    adit_refusal_say(
+        &h->refusals, h->log, h->metrics, now_of(p->r).us / (uint64_t)ADIT_S,
+        adit_peerid_format(&p->src_id, id), &p->src_hc->remote, f);
 }
 
 static void
