@@ -16,8 +16,9 @@ static const struct adit_opt_row rows[] = {
     { "announce.addresses", ADIT_OPT_LIST, AT(announce_addresses), "", NULL,
       NULL, "start",
       "The addresses others reach this node at, names (/dns4/...) allowed. "
-      "Empty: those it listens on; a relay behind a 1:1 NAT or in a container "
-      "must be told." },
+      "Empty: those it listens on, and what peers of three networks say they "
+      "reached it at. Best told where it is behind a 1:1 NAT or in a "
+      "container." },
     { "announce.private", ADIT_OPT_BOOL, AT(announce_private), "no", NULL,
       NULL, "start",
       "Announce private and loopback addresses too: for a relay of a private "
