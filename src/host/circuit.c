@@ -127,14 +127,17 @@ static void
 on_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct adit_circuit *c = ctx;
+    struct adit_circuit_left l = adit_circuit_left(c);
 
     (void)s;
     (void)code;
     c->s = NULL;
     if (c->is_closed)
         return;
-    c->pipe.up->on_end(c->pipe.up_ctx,
-                       adit_circuit_is_spent(c) ? ADIT_EEXPIRED : why);
+    if (adit_circuit_is_spent(c))
+        why = l.out_bytes == 0 || l.in_bytes == 0 ? ADIT_ELIMIT
+                                                  : ADIT_EEXPIRED;
+    c->pipe.up->on_end(c->pipe.up_ctx, why);
 }
 
 /* Until the first turn's end all that arrives is kept by the stream. */
