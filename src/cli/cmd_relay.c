@@ -199,8 +199,7 @@ on_reserved(void *ctx, adit_node *n, const struct adit_reservation *r)
         p->limit_bytes / DIRECTIONS < WANT_BYTES + OVERHEAD_BYTES) {
         uint64_t each = p->limit_bytes / DIRECTIONS;
 
-        p->want =
-            each > 2 * OVERHEAD_BYTES ? each - OVERHEAD_BYTES : each / 2;
+        p->want = each > 2 * OVERHEAD_BYTES ? each - OVERHEAD_BYTES : each / 2;
     }
     /* By the address that was named, not those the relay announces: these
      * may be meant for others than us. */

@@ -135,8 +135,8 @@ on_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
     if (c->is_closed)
         return;
     if (adit_circuit_is_spent(c))
-        why = l.out_bytes == 0 || l.in_bytes == 0 ? ADIT_ELIMIT
-                                                  : ADIT_EEXPIRED;
+        why =
+            l.out_bytes == 0 || l.in_bytes == 0 ? ADIT_ELIMIT : ADIT_EEXPIRED;
     c->pipe.up->on_end(c->pipe.up_ctx, why);
 }
 
