@@ -416,10 +416,11 @@ has_room(struct adit_conn *c)
     offer(c);
     if (c->is_doomed)
         return false;
-    c->is_blocked = c->out.n_bytes >= ADIT_CONN_OUT_HIGH_BYTES / 2;
-    if (c->is_blocked)
-        adit_task_post(c->net->w, &c->flush);
-    return !c->is_blocked;
+    if (c->out.n_bytes < ADIT_CONN_OUT_HIGH_BYTES / 2)
+        return true; /* whoever waits since before, hears it from flush */
+    c->is_blocked = true;
+    adit_task_post(c->net->w, &c->flush);
+    return false;
 }
 
 size_t
