@@ -15,7 +15,8 @@ charge(struct adit_mem *m, size_t n)
 {
     for (struct adit_mem *q = m; q != NULL; q = q->parent) {
         q->n_allocs++;
-        if (q->fail_at != 0 && q->n_allocs >= q->fail_at)
+        if (q->fail_at != 0 && q->n_allocs >= q->fail_at &&
+            (!q->fail_once || q->n_allocs == q->fail_at))
             return false;
         if (n > q->cap_bytes || q->used_bytes > q->cap_bytes - n)
             return false;

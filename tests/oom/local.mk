@@ -3,3 +3,5 @@
 # Helpers that several of them share: tests_oom_liboom_la_SOURCES += %D%/y.c
 check_LTLIBRARIES += %D%/liboom.la
 tests_oom_liboom_la_SOURCES =
+check_PROGRAMS += %D%/exchange
+%C%_exchange_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
