@@ -19,7 +19,7 @@ struct adit_mem {
     size_t cap_bytes;  /* SIZE_MAX: no quota at this level */
     uint64_t n_allocs; /* how many were asked for, ever */
     uint64_t fail_at;  /* 0, or the n_allocs from which all fail */
-    bool fail_once;         /* only that one */
+    bool fail_once;    /* only that one */
 };
 
 /* A root quota; SIZE_MAX for none. */

@@ -47,8 +47,7 @@ fail_nth(int who, uint64_t n, bool once)
                  (unsigned long long)n);
     sim_run(&r->w, 130 * ADIT_S, NULL, NULL); /* what it had is idle */
     assert_true(run_dial(r));
-    if (!sim_run(&r->w, 200 * ADIT_S, run_is_over, r) ||
-        r->outcome != ADIT_OK)
+    if (!sim_run(&r->w, 200 * ADIT_S, run_is_over, r) || r->outcome != ADIT_OK)
         fail_msg("node %d, allocation %llu: no echo afterwards: %s", who,
                  (unsigned long long)n, adit_err_name(r->outcome));
     run_fini(r);
@@ -64,8 +63,12 @@ until_it_passes(int who, bool once)
 
     if (env != NULL)
         n = strtoull(env, NULL, 10);
-    while (fail_nth(who, n, once))
+    while (fail_nth(who, n, once)) {
+        if (getenv("OOM_VERBOSE") != NULL)
+            print_message("# node %d, allocation %llu passed\n", who,
+                          (unsigned long long)n);
         n++;
+    }
     assert_in_range(n, 20, 100000);
 }
 
@@ -86,6 +89,8 @@ TEST(listener_from_there, 2, false)
 int
 main(void)
 {
+    const char *one = getenv("OOM_TEST");
+
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_relay_once),
         cmocka_unit_test(test_relay_from_there),
@@ -95,5 +100,7 @@ main(void)
         cmocka_unit_test(test_listener_from_there),
     };
 
+    if (one != NULL)
+        cmocka_set_test_filter(one);
     return cmocka_run_group_tests_name("oom/exchange", tests, NULL, NULL);
 }

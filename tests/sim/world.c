@@ -241,8 +241,11 @@ deliver(struct sim_world *w, struct end *e)
     if (k != NULL && !e->is_paused && adit_instant_is_due(k->due, w->now)) {
         uint8_t *at = e->node != NULL ? adit_worker_scratch(e->node->w) : NULL;
 
-        if (at == NULL && e->node != NULL)
-            return false; /* no memory: as a worker does, ask again later */
+        if (at == NULL && e->node != NULL) {
+            /* No memory: as a worker does, ask again later. */
+            k->due = adit_instant_add(w->now, ADIT_MS);
+            return false;
+        }
         if (++w->n_deliveries == w->cfg.break_at) {
             e->l->is_broken = true;
             return true;
