@@ -59,6 +59,7 @@ struct adit_hconn {
     struct adit_list streams;
     struct adit_list waiting; /* streams that wait for room to write */
     uint32_t n_streams;
+    uint32_t told; /* which `version` of us the peer was told; 0: none */
     uint16_t n_negotiating;
     bool is_inbound;
     bool is_limited;    /* a relay limits it */
@@ -133,6 +134,7 @@ struct adit_host {
     struct adit_maddr addrs[ADIT_HOST_MAX_ADDRS]; /* ours, without /p2p */
     size_t n_addrs;
     uint64_t record_seq; /* of the last signed peer record */
+    uint32_t version;    /* of what identify says of us, from 1 on */
     size_t record_n;
     uint8_t record[2048];       /* the record itself; 0 bytes: to be made */
     struct adit_task push_task; /* identify changed */

@@ -121,6 +121,7 @@ say(struct adit_hstream *s)
     size_t done = adit_hstream_write_copy(s, adit_slice(buf, n));
     struct saying *y;
 
+    s->hc->told = s->hc->host->version;
     if (done == n) {
         adit_hstream_close(s);
         return;
@@ -142,6 +143,42 @@ open_id(void *ctx, struct adit_hstream *s)
 {
     (void)ctx;
     say(s);
+}
+
+/* ---- pushing ----------------------------------------------------------- */
+
+static void
+pushing_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
+{
+    (void)ctx;
+    (void)s;
+    (void)why;
+    (void)code;
+}
+
+static void
+pushing_open(void *ctx, struct adit_hstream *s)
+{
+    (void)ctx;
+    say(s);
+}
+
+static const struct adit_hstream_ops pushing_ops = {
+    .on_open = pushing_open,
+    .on_end = pushing_end,
+};
+
+/* A peer whose connection has no room for one more stream learns it with the
+ * next change. */
+static void
+push_to(struct adit_hconn *hc)
+{
+    struct adit_hstream *s;
+
+    if (hc->has_push && !hc->is_over && hc->told != hc->host->version &&
+        adit_hstream_open(hc, ADIT_IDENTIFY_PUSH_ID, &pushing_ops, NULL, &s) !=
+            ADIT_OK)
+        return;
 }
 
 /* ---- hearing ----------------------------------------------------------- */
@@ -171,6 +208,10 @@ heard(struct adit_hconn *hc, const struct adit_identify_result *res)
 
     hc->is_identified = true;
     hc->has_push = adit_identify_has(res, ADIT_IDENTIFY_PUSH_ID);
+    /* It may have asked before something changed, and we learn only now that
+     * it can be told.  One that has not asked yet will hear the news. */
+    if (hc->told != 0)
+        push_to(hc);
     hc->has_hop = adit_identify_has(res, ADIT_HOP_ID);
     while ((w = adit_host_watch_next(h, &mark)) != NULL)
         if (w->ev->on_identify != NULL)
@@ -277,28 +318,7 @@ adit_svc_identify_ask(struct adit_hconn *hc)
     adit_hstream_fin(r->s); /* we only listen */
 }
 
-/* ---- pushing ----------------------------------------------------------- */
-
-static void
-pushing_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
-{
-    (void)ctx;
-    (void)s;
-    (void)why;
-    (void)code;
-}
-
-static void
-pushing_open(void *ctx, struct adit_hstream *s)
-{
-    (void)ctx;
-    say(s);
-}
-
-static const struct adit_hstream_ops pushing_ops = {
-    .on_open = pushing_open,
-    .on_end = pushing_end,
-};
+/* ---- changes ----------------------------------------------------------- */
 
 static void
 push_all(void *ctx)
@@ -308,15 +328,7 @@ push_all(void *ctx)
     h->record_n = 0;
     ADIT_LIST_EACH(n, tmp, &h->hconns)
     {
-        struct adit_hconn *hc = ADIT_CONTAINER_OF(n, struct adit_hconn, link);
-        struct adit_hstream *s;
-
-        /* A peer whose connection has no room for one more stream learns it
-         * with the next change. */
-        if (hc->has_push && !hc->is_over &&
-            adit_hstream_open(hc, ADIT_IDENTIFY_PUSH_ID, &pushing_ops, NULL,
-                              &s) != ADIT_OK)
-            continue;
+        push_to(ADIT_CONTAINER_OF(n, struct adit_hconn, link));
     }
 }
 
@@ -324,6 +336,7 @@ void
 adit_svc_identify_changed(struct adit_host *h)
 {
     h->record_n = 0;
+    h->version = ADIT_MAX(h->version + 1, 1);
     if (h->is_closing)
         return;
     h->push_task.fn = push_all;
