@@ -65,17 +65,28 @@ async function identity () {
   return key
 }
 
-// The stock transport, told to leave the muxers out: the library's own switch,
-// which it uses where the transport below brings a muxer.
-function noiseWithoutMuxers () {
+// Connections whose muxer came out of the Noise handshake, by the peer: the
+// library does not tell.
+const early = new Set()
+
+// The stock transport, perhaps told to leave the muxers out: the library's own
+// switch, which it uses where the transport below brings a muxer.
+function watchedNoise (leaveOut) {
   const make = noise()
   return components => {
     const n = make(components)
     for (const way of ['secureInbound', 'secureOutbound']) {
       const plain = n[way].bind(n)
       n[way] = async (conn, options) => {
-        const done = await plain(conn, { ...options, skipStreamMuxerNegotiation: true })
-        return { ...done, streamMuxer: undefined }
+        if (leaveOut) {
+          const done = await plain(conn, { ...options, skipStreamMuxerNegotiation: true })
+          return { ...done, streamMuxer: undefined }
+        }
+        const done = await plain(conn, options)
+        if (done.streamMuxer != null) {
+          early.add(done.remotePeer.toString())
+        }
+        return done
       }
     }
     return n
@@ -83,7 +94,7 @@ function noiseWithoutMuxers () {
 }
 
 async function newNode (listen) {
-  const noiseMake = o['no-early-muxer'] === true ? noiseWithoutMuxers() : noise()
+  const noiseMake = watchedNoise(o['no-early-muxer'] === true)
   const services = {
     identify: identify(),
     identifyPush: identifyPush(),
@@ -130,6 +141,7 @@ async function newNode (listen) {
       signed_record: d.signedPeerRecord != null,
       security: d.connection?.encryption,
       muxer: d.connection?.multiplexer,
+      early_muxer: early.has(peer),
       limited: d.connection?.limits != null
     })
   })
