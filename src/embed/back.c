@@ -308,7 +308,9 @@ is_flushed(const struct adit_back *b)
         const struct adit_hconn *hc =
             ADIT_CONTAINER_OF(l, const struct adit_hconn, link);
 
-        if (hc->conn->is_ready && hc->conn->out.n_bytes > 0)
+        /* What the muxer has yet to say is perhaps a stream's FIN. */
+        if (hc->conn->is_ready &&
+            (hc->conn->out.n_bytes > 0 || adit_yamux_has_out(&hc->conn->mux)))
             return false;
     }
     return true;
