@@ -8,6 +8,10 @@ EXTRA_PROGRAMS += %D%/bareloop
 %C%_bareloop_LDADD = $(CRYPTO_LIBS)
 bench_programs += %D%/yamux_bench$(EXEEXT)
 EXTRA_PROGRAMS += %D%/yamux_bench
+bench_programs += %D%/idle_slope$(EXEEXT)
+EXTRA_PROGRAMS += %D%/idle_slope
+%C%_idle_slope_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+%C%_idle_slope_LDADD = tests/sim/libsim.la $(LIBADIT_RINGS) $(LIBADIT_DEPS)
 CLEANFILES += $(bench_programs)
 
 # make bench BENCH_ARGS='--quick --json out.json'

@@ -414,17 +414,25 @@ raw_ready(struct raw_kit *k, struct sim_node *to, uint32_t addr)
 }
 
 void
+raw_forget(struct raw *r)
+{
+    for (size_t i = 0; i < r->n_streams; i++) {
+        free(r->streams[i]->b);
+        free(r->streams[i]);
+    }
+    free(r->streams);
+    r->streams = NULL;
+    r->n_streams = 0;
+}
+
+void
 raw_free(struct raw *r, bool abort)
 {
     if (r == NULL)
         return;
     adit_upgrade_free(r->up);
     r->pipe->ops->close(r->pipe, abort);
-    for (size_t i = 0; i < r->n_streams; i++) {
-        free(r->streams[i]->b);
-        free(r->streams[i]);
-    }
-    free(r->streams);
+    raw_forget(r);
     free(r->in);
     free(r->out);
     free(r);

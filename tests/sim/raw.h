@@ -78,6 +78,9 @@ struct raw *raw_ready(struct raw_kit *k, struct sim_node *to, uint32_t addr);
 /* Gone: in order, or by a broken link.  NULL is fine. */
 void raw_free(struct raw *r, bool abort);
 
+/* Forget what was heard on its streams. */
+void raw_forget(struct raw *r);
+
 void raw_bytes(struct raw *r, const void *p, size_t n);
 /* A Noise frame. */
 void raw_noise(struct raw *r, const void *p, size_t n);
