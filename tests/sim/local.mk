@@ -8,3 +8,4 @@ tests_sim_libsim_la_SOURCES += %D%/run.c %D%/run.h %D%/raw.c %D%/raw.h
 check_PROGRAMS += %D%/circuit
 check_PROGRAMS += %D%/hostile
 check_PROGRAMS += %D%/flood
+check_PROGRAMS += %D%/random

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * Six nodes that do anything at any time: dial, write, end, reset, close,
+ * lose every link, give a reservation up and take it again; with limits that
+ * bite, reservations that run out, verdicts that come late.  Whatever
+ * happens: no crash, and when all is over every count is zero.
+ *
+ * SIM_SEED replays one seed, SIM_SEEDS says how many.
+ */
+#include "world.h"
+
+#include "host/circuit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define ECHO "/sim/echo/1"
+#define N_CLIENTS 5
+#define N_DIALS 8
+#define N_ACTIONS 60
+
+struct random_run;
+
+struct dial {
+    struct random_run *r;
+    struct adit_connect *connect;
+    struct adit_hstream *s;
+};
+
+struct client {
+    struct sim_node *n;
+    struct adit_service echo;
+    struct adit_reserve *reserve;
+};
+
+struct random_run {
+    struct sim_world w;
+    struct sim_node *relay;
+    struct client c[N_CLIENTS];
+    struct dial d[N_DIALS];
+    uint64_t n_open, n_back;
+};
+
+/* ---- the service ------------------------------------------------------------ */
+
+static size_t
+echo_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
+{
+    struct random_run *r = ctx;
+
+    if (sim_rand(&r->w, 50) == 0) {
+        adit_hstream_reset(s, 7);
+        return in.n;
+    }
+    return adit_hstream_write_copy(s, adit_slice(in.p, in.n));
+}
+
+static void
+echo_room(void *ctx, struct adit_hstream *s)
+{
+    (void)ctx;
+    adit_hstream_resume(s);
+}
+
+static void
+echo_fin(void *ctx, struct adit_hstream *s)
+{
+    (void)ctx;
+    adit_hstream_close(s);
+}
+
+static void
+echo_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
+{
+    (void)ctx;
+    (void)s;
+    (void)why;
+    (void)code;
+}
+
+static const struct adit_hstream_ops echo_ops = {
+    .on_data = echo_data,
+    .on_fin = echo_fin,
+    .on_room = echo_room,
+    .on_end = echo_end,
+};
+
+static void
+echo_open(void *ctx, struct adit_hstream *s)
+{
+    adit_hstream_take(s, &echo_ops, ctx);
+}
+
+/* ---- the dialers --------------------------------------------------------------- */
+
+static size_t
+back_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
+{
+    struct dial *d = ctx;
+
+    (void)s;
+    d->r->n_back += in.n;
+    return in.n;
+}
+
+static void
+back_fin(void *ctx, struct adit_hstream *s)
+{
+    struct dial *d = ctx;
+
+    d->s = NULL;
+    adit_hstream_close(s);
+}
+
+static void
+back_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
+{
+    struct dial *d = ctx;
+
+    (void)s;
+    (void)why;
+    (void)code;
+    d->s = NULL;
+}
+
+static const struct adit_hstream_ops back_ops = {
+    .on_data = back_data,
+    .on_fin = back_fin,
+    .on_end = back_end,
+};
+
+static void
+on_connected(void *ctx, adit_err e, struct adit_hconn *hc, const char *why)
+{
+    struct dial *d = ctx;
+
+    (void)why;
+    d->connect = NULL;
+    if (e == ADIT_OK &&
+        adit_hstream_open(hc, ECHO, &back_ops, d, &d->s) == ADIT_OK)
+        d->r->n_open++;
+}
+
+static void
+on_reserved(void *ctx, struct adit_reserve *x, bool renewed)
+{
+    (void)ctx;
+    (void)x;
+    (void)renewed;
+}
+
+static void
+on_lost(void *ctx, struct adit_reserve *x, adit_err why, uint32_t status,
+        const char *text, int64_t retry_us)
+{
+    (void)ctx;
+    (void)x;
+    (void)why;
+    (void)status;
+    (void)text;
+    (void)retry_us;
+}
+
+static const struct adit_reserve_events reserve_events = {
+    on_reserved,
+    on_lost,
+};
+
+/* ---- actions -------------------------------------------------------------------- */
+
+static void
+reserve(struct random_run *r, struct client *c)
+{
+    if (c->reserve == NULL &&
+        adit_reserve_new(sim_host(c->n), &r->relay->addr, 1, &reserve_events,
+                         r, &c->reserve) != ADIT_OK)
+        c->reserve = NULL;
+}
+
+static void
+start_dial(struct random_run *r, struct dial *d)
+{
+    struct client *from = &r->c[sim_rand(&r->w, N_CLIENTS)];
+    struct client *to = &r->c[sim_rand(&r->w, N_CLIENTS)];
+    struct adit_maddr at = r->relay->addr;
+    struct adit_connect_config cc = {
+        .peer = to->n->identity.id,
+        .addrs = &at,
+        .n = 1,
+        .mode = ADIT_CONNECT_ANY,
+        .timeout_us = (int64_t)(1 + sim_rand(&r->w, 30)) * ADIT_S,
+    };
+
+    if (from == to || d->connect != NULL || d->s != NULL)
+        return;
+    if (adit_maddr_push(&at, ADIT_MA_P2P_CIRCUIT, ADIT_SLICE_NONE) !=
+            ADIT_OK ||
+        adit_maddr_push(&at, ADIT_MA_P2P,
+                        adit_peerid_bytes(&to->n->identity.id)) != ADIT_OK)
+        adit_assert(!"an address");
+    if (adit_connect_start(sim_host(from->n), &cc, on_connected, d,
+                           &d->connect) != ADIT_OK)
+        d->connect = NULL;
+}
+
+static void
+some_conn_of(struct random_run *r, struct sim_node *n)
+{
+    struct adit_list *head = &sim_host(n)->hconns;
+    size_t skip = (size_t)sim_rand(&r->w, 4);
+
+    ADIT_LIST_EACH(x, tmp, head)
+    {
+        if (skip-- > 0)
+            continue;
+        adit_hconn_close(ADIT_CONTAINER_OF(x, struct adit_hconn, link),
+                         ADIT_DONE, "by chance");
+        return;
+    }
+}
+
+static void
+act(struct random_run *r)
+{
+    struct dial *d = &r->d[sim_rand(&r->w, N_DIALS)];
+    struct client *c = &r->c[sim_rand(&r->w, N_CLIENTS)];
+    uint8_t buf[3000] = { 0 };
+    size_t n = 1 + (size_t)sim_rand(&r->w, sizeof(buf));
+
+    switch (sim_rand(&r->w, 16)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        start_dial(r, d);
+        break;
+    case 4:
+    case 5:
+    case 6:
+        for (size_t i = 0; i < N_DIALS; i++)
+            if (r->d[i].s != NULL)
+                adit_hstream_write_copy(r->d[i].s, adit_slice(buf, n));
+        break;
+    case 7:
+        if (d->s != NULL)
+            adit_hstream_fin(d->s);
+        break;
+    case 8:
+        if (d->s != NULL)
+            adit_hstream_reset(d->s, 1);
+        d->s = NULL;
+        break;
+    case 9:
+        adit_connect_cancel(d->connect);
+        d->connect = NULL;
+        break;
+    case 10:
+        some_conn_of(r, c->n);
+        break;
+    case 11:
+        some_conn_of(r, r->relay);
+        break;
+    case 12:
+        sim_cut(&r->w, c->n);
+        break;
+    case 13:
+        adit_reserve_free(c->reserve);
+        c->reserve = NULL;
+        break;
+    default:
+        reserve(r, c);
+        break;
+    }
+}
+
+static void
+one_seed(uint64_t seed, bool verbose, uint64_t *n_open, uint64_t *n_back)
+{
+    struct sim_config cfg = { .seed = seed,
+                              .chop = seed % 2 == 0,
+                              .delay_verdicts = seed % 3 != 0,
+                              .latency_us = (int64_t)(seed % 5) * 3000,
+                              .verbose = verbose };
+    struct random_run *r = calloc(1, sizeof(*r));
+    struct adit_node_config rc;
+
+    sim_init(&r->w, &cfg);
+    sim_defaults(&rc);
+    rc.relay_enabled = true;
+    rc.circuit_bytes = 1000 + sim_rand(&r->w, 40000);
+    rc.circuit_us = (int64_t)(1 + sim_rand(&r->w, 20)) * ADIT_S;
+    rc.rsvp_ttl_us = (int64_t)(2 + sim_rand(&r->w, 30)) * ADIT_S;
+    rc.rsvp_grace_us = (int64_t)sim_rand(&r->w, 4) * ADIT_S;
+    rc.rsvp_total = 2 + sim_rand(&r->w, 4);
+    rc.circuits_per_peer = 1 + sim_rand(&r->w, 3);
+    rc.buffer_bytes = 1u << 20;
+    r->relay = sim_add(&r->w, &rc);
+    for (size_t i = 0; i < N_CLIENTS; i++) {
+        r->c[i].n = sim_add(&r->w, NULL);
+        r->c[i].echo = (struct adit_service){
+            .protocol = ECHO,
+            .on_limited = true,
+            .open = echo_open,
+            .ctx = r,
+        };
+        adit_host_serve(sim_host(r->c[i].n), &r->c[i].echo);
+        reserve(r, &r->c[i]);
+    }
+    for (size_t i = 0; i < N_DIALS; i++)
+        r->d[i].r = r;
+    sim_run(&r->w, ADIT_S, NULL, NULL);
+    for (unsigned i = 0; i < N_ACTIONS; i++) {
+        act(r);
+        sim_run(&r->w, (int64_t)sim_rand(&r->w, 1u << sim_rand(&r->w, 22)),
+                NULL, NULL);
+    }
+    for (size_t i = 0; i < N_DIALS; i++) {
+        if (r->d[i].s != NULL)
+            adit_hstream_reset(r->d[i].s, 0);
+        r->d[i].s = NULL;
+        adit_connect_cancel(r->d[i].connect);
+    }
+    for (size_t i = 0; i < N_CLIENTS; i++) {
+        adit_reserve_free(r->c[i].reserve);
+        adit_host_unserve(sim_host(r->c[i].n), &r->c[i].echo);
+    }
+    sim_run(&r->w, 120 * ADIT_S, NULL, NULL);
+    /* By itself, before anything is shut down: all that was reserved has run
+     * out, every circuit is at its limit, and idle connections are gone. */
+    static const enum adit_metric zero[] = {
+        ADIT_M_RSVP,    ADIT_M_CIRCUITS,   ADIT_M_CONNS,
+        ADIT_M_STREAMS, ADIT_M_HANDSHAKES,
+    };
+    for (size_t i = 0; i < ADIT_NITEMS(zero); i++)
+        if (adit_metric_get(&r->relay->metrics, zero[i]) != 0)
+            fail_msg("seed %llu: %s is %llu", (unsigned long long)seed,
+                     adit_metric_row(zero[i])->name,
+                     (unsigned long long)adit_metric_get(&r->relay->metrics,
+                                                         zero[i]));
+    if (adit_worker_pool(r->relay->w)->used_bytes != 0)
+        fail_msg("seed %llu: buffers", (unsigned long long)seed);
+    *n_open += r->n_open;
+    *n_back += r->n_back;
+    sim_fini(&r->w);
+    free(r);
+}
+
+static void
+test_anything(void **state)
+{
+    const char *one = getenv("SIM_SEED"), *env = getenv("SIM_SEEDS");
+    uint64_t n = env != NULL ? strtoull(env, NULL, 10) : 1000;
+    uint64_t n_open = 0, n_back = 0;
+
+    (void)state;
+    if (one != NULL) {
+        one_seed(strtoull(one, NULL, 10), true, &n_open, &n_back);
+        return;
+    }
+    for (uint64_t i = 0; i < n; i++)
+        one_seed(i, false, &n_open, &n_back);
+    print_message("# %llu streams opened, %llu bytes came back\n",
+                  (unsigned long long)n_open, (unsigned long long)n_back);
+    assert_true(n_open > n && n_back > n);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_anything),
+    };
+
+    return cmocka_run_group_tests_name("sim/random", tests, NULL, NULL);
+}
