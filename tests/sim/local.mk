@@ -9,3 +9,4 @@ check_PROGRAMS += %D%/circuit
 check_PROGRAMS += %D%/hostile
 check_PROGRAMS += %D%/flood
 check_PROGRAMS += %D%/random
+check_PROGRAMS += %D%/caps
