@@ -12,6 +12,9 @@ static const uint32_t class_bytes[ADIT_CHUNK_N_CLASSES] = {
     464, 2000, 8144, 33088, ADIT_CHUNK_MAX_BYTES,
 };
 
+/* A queue's pieces grow up to this class, unless one frame needs more. */
+#define GROW_CLASS 3u
+
 /* Kept per class when free: enough for one busy turn, little when idle. */
 #define MAX_WARM 16
 
@@ -48,14 +51,21 @@ adit_pool_is_tight(const struct adit_pool *p)
     return p->used_bytes > p->cap_bytes - p->cap_bytes / 4;
 }
 
-static struct adit_chunk *
-chunk_new(struct adit_pool *p, size_t n)
+static unsigned
+class_for(size_t n)
 {
     unsigned cls = 0;
-    struct adit_chunk *k;
 
     while (class_bytes[cls] < n)
         cls++;
+    return cls;
+}
+
+static struct adit_chunk *
+chunk_new(struct adit_pool *p, unsigned cls)
+{
+    struct adit_chunk *k;
+
     if (chunk_bytes(cls) > p->cap_bytes ||
         p->used_bytes > p->cap_bytes - chunk_bytes(cls))
         return NULL;
@@ -95,11 +105,21 @@ uint8_t *
 adit_chain_reserve(struct adit_chain *c, struct adit_pool *p, size_t n)
 {
     struct adit_chunk *k = c->tail;
+    unsigned cls, larger = 0;
 
     adit_assert(n <= ADIT_CHUNK_MAX_BYTES);
     if (k != NULL && k->cap - k->end >= n)
         return k->data + k->end;
-    k = chunk_new(p, n);
+    cls = class_for(n);
+    /*
+     * A queue that grows gets larger pieces: forty short frames then leave
+     * in two writes of two pieces, not in five of eight.
+     */
+    if (k != NULL)
+        larger = ADIT_MIN(k->cls + 1, GROW_CLASS);
+    k = larger > cls ? chunk_new(p, larger) : NULL;
+    if (k == NULL)
+        k = chunk_new(p, cls);
     if (k == NULL)
         return NULL;
     if (c->tail != NULL)
