@@ -78,7 +78,8 @@ static const struct adit_opt_row rows[] = {
     { "node.buffer_bytes", ADIT_OPT_BYTES, AT(buffer_bytes), "256MiB", "1MiB",
       "1024GiB", "start",
       "Bytes that may wait in all. Above three quarters no new circuits; "
-      "full, the circuit that has waited longest is reset." },
+      "full, who has waited longest goes: a circuit, unread output or half "
+      "a frame." },
     { "node.coalesce", ADIT_OPT_BOOL, AT(coalesce), "yes", NULL, NULL, "start",
       "Above 100 MB/s rest 0.4 ms between turns, so that small pieces share "
       "system calls: more bytes per CPU-second for a little latency." },
