@@ -4,7 +4,7 @@
 # so that `make check` prints one line per case.
 
 # What every test program gets that does not say otherwise.
-LDADD = $(check_LTLIBRARIES) $(LIBADIT_RINGS) \
+LDADD = $(check_LTLIBRARIES) src/admin/libadmin.la $(LIBADIT_RINGS) \
 	$(INIH_LIBS) $(JANSSON_LIBS) $(LIBADIT_DEPS) $(CMOCKA_LIBS)
 
 AM_TESTS_ENVIRONMENT = \

@@ -42,6 +42,8 @@ adit_opt_type_name(enum adit_opt_type type)
         return "text";
     case ADIT_OPT_LIST:
         return "list";
+    case ADIT_OPT_CHOICE:
+        return "choice";
     }
     return "?";
 }
@@ -129,6 +131,34 @@ parse_bool(const char *text, bool *out)
     return "yes or no was expected";
 }
 
+/* The i-th word of "a|b|c"; its length, 0: there are no more. */
+static size_t
+choice_at(const char *words, uint64_t i, const char **word)
+{
+    for (; i > 0 && *words != '\0'; i--) {
+        words += strcspn(words, "|");
+        words += *words == '|';
+    }
+    *word = words;
+    return strcspn(words, "|");
+}
+
+static const char *
+parse_choice(const char *words, const char *text, uint64_t *out, char *buf,
+             size_t cap)
+{
+    const char *word;
+    size_t n;
+
+    for (uint64_t i = 0; (n = choice_at(words, i, &word)) > 0; i++)
+        if (strlen(text) == n && memcmp(text, word, n) == 0) {
+            *out = i;
+            return NULL;
+        }
+    snprintf(buf, cap, "%s was expected", words);
+    return buf;
+}
+
 static const char *
 in_bounds(const struct adit_opt_row *row, uint64_t v, char *buf, size_t cap)
 {
@@ -184,6 +214,11 @@ store(const struct adit_opt_row *row, void *base, const char *value, char *buf,
             return "the text is too long";
         memcpy(field, value, strlen(value) + 1);
         return NULL;
+    case ADIT_OPT_CHOICE:
+        bad = parse_choice(row->min, value, &v, buf, cap);
+        if (bad == NULL)
+            *(uint64_t *)(void *)field = v;
+        return bad;
     }
     return "its type is unknown";
 }
@@ -295,6 +330,7 @@ adit_opt_get(const struct adit_opt_row *row, const void *base, char *out,
 {
     const char *field = (const char *)base + row->offset;
     const struct unit *u;
+    const char *word;
     size_t n_units;
     uint64_t v = 0;
     int n = 0;
@@ -329,6 +365,10 @@ adit_opt_get(const struct adit_opt_row *row, const void *base, char *out,
     case ADIT_OPT_TEXT:
     case ADIT_OPT_LIST:
         n = snprintf(out, cap, "%s", field);
+        break;
+    case ADIT_OPT_CHOICE:
+        v = choice_at(row->min, *(const uint64_t *)(const void *)field, &word);
+        n = snprintf(out, cap, "%.*s", (int)v, word);
         break;
     }
     return n > 0 ? (size_t)n : 0;

@@ -19,6 +19,7 @@ enum adit_opt_type {
     ADIT_OPT_DURATION, /* int64_t microseconds: with ms, s, min, h, d */
     ADIT_OPT_TEXT,     /* char[ADIT_OPT_TEXT_BYTES] */
     ADIT_OPT_LIST,     /* the same, items parted by commas or blanks */
+    ADIT_OPT_CHOICE,   /* uint64_t: which of the words of `min`, from 0 */
 };
 
 #define ADIT_OPT_TEXT_BYTES 1024
@@ -28,7 +29,7 @@ struct adit_opt_row {
     enum adit_opt_type type;
     size_t offset; /* of the field in the struct */
     const char *def;
-    const char *min, *max; /* as text; NULL: none */
+    const char *min, *max; /* as text; NULL: none.  CHOICE: min = "a|b" */
     const char *when;      /* "start", "reload" */
     const char *help;      /* a sentence or two */
 };

@@ -27,7 +27,7 @@ adit_config_new(void)
     adit_config *c = ADIT_CROSS_NEW(struct adit_config_handle);
 
     if (c != NULL)
-        adit_opt_defaults(&adit_node_options, &c->cfg);
+        adit_node_config_init(&c->cfg);
     return c;
 }
 
@@ -41,18 +41,14 @@ adit_err
 adit_config_set(adit_config *cfg, const char *name, const char *value)
 {
     cfg->why[0] = '\0';
-    return adit_opt_set(&adit_node_options, &cfg->cfg, name, value, cfg->why);
+    return adit_node_config_set(&cfg->cfg, name, value, cfg->why);
 }
 
 size_t
 adit_config_get(const adit_config *cfg, const char *name, char *out,
                 size_t cap)
 {
-    const struct adit_opt_row *row = adit_opt_find(&adit_node_options, name);
-
-    if (cap > 0)
-        out[0] = '\0';
-    return row != NULL ? adit_opt_get(row, &cfg->cfg, out, cap) : 0;
+    return adit_node_config_get(&cfg->cfg, name, false, out, cap);
 }
 
 const char *
@@ -61,25 +57,50 @@ adit_config_why(const adit_config *cfg)
     return cfg->why;
 }
 
+static void
+describe(const struct adit_opt_row *row, const char *name,
+         struct adit_option *out)
+{
+    struct adit_option o = {
+        .name = name,
+        .type = adit_opt_type_name(row->type),
+        .min = row->type == ADIT_OPT_CHOICE ? NULL : row->min,
+        .max = row->max,
+        .def = row->def,
+        .unit = row->type == ADIT_OPT_CHOICE ? row->min : "",
+        .when = row->when,
+        .help = row->help,
+    };
+
+    adit_copy_sized(out, out->size, &o, sizeof(o));
+}
+
 adit_err
 adit_option_at(size_t i, struct adit_option *out)
 {
-    const struct adit_opt_row *row;
-    struct adit_option o = { 0 };
-
     if (i >= adit_node_options.n)
         return ADIT_DONE;
-    row = &adit_node_options.rows[i];
-    o.name = row->name;
-    o.type = adit_opt_type_name(row->type);
-    o.min = row->min;
-    o.max = row->max;
-    o.def = row->def;
-    o.unit = "";
-    o.when = row->when;
-    o.help = row->help;
-    adit_copy_sized(out, out->size, &o, sizeof(o));
+    describe(&adit_node_options.rows[i], adit_node_options.rows[i].name, out);
     return ADIT_OK;
+}
+
+adit_err
+adit_config_at(const adit_config *cfg, size_t i,
+               char name[ADIT_OPTION_NAME_BYTES], struct adit_option *out)
+{
+    const struct adit_opt_row *row = adit_node_config_at(&cfg->cfg, i, name);
+
+    if (row == NULL)
+        return ADIT_DONE;
+    describe(row, name, out);
+    return ADIT_OK;
+}
+
+size_t
+adit_config_resolve(const adit_config *cfg, const char *name, char *out,
+                    size_t cap)
+{
+    return adit_node_config_get(&cfg->cfg, name, true, out, cap);
 }
 
 _Static_assert((int)ADIT_LEVEL_ERROR == (int)ADIT_LOG_ERROR &&

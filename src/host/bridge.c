@@ -71,8 +71,9 @@ finish(void *ctx)
     struct adit_bridge *b = ctx;
     struct adit_bridge_end end = { .why = b->why };
 
+    adit_bridge_counts(b, &end.n);
+
     for (int i = 0; i < 2; i++) {
-        end.n_bytes[i] = b->side[i].n_bytes;
         if (b->side[i].from == NULL)
             continue;
         if (b->why == ADIT_BRIDGE_FIN || b->why == ADIT_BRIDGE_DATA)
@@ -234,7 +235,8 @@ on_time(void *ctx)
 
 adit_err
 adit_bridge_new(struct adit_host *h, struct adit_hstream *src,
-                struct adit_hstream *dst, const struct adit_budget *budget,
+                struct adit_hstream *dst,
+                const struct adit_bridge_terms *terms,
                 void (*on_end_fn)(void *ctx,
                                   const struct adit_bridge_end *end),
                 void *ctx, struct adit_bridge **out)
@@ -244,14 +246,14 @@ adit_bridge_new(struct adit_host *h, struct adit_hstream *src,
     if (b == NULL)
         return ADIT_ENOMEM;
     b->h = h;
-    b->budget = *budget;
+    b->budget = terms->budget;
     b->born = adit_worker_now(h->w);
     b->timer = (struct adit_timer){ .fn = on_time, .ctx = b };
     b->task = (struct adit_task){ .fn = finish, .ctx = b };
     b->on_end = on_end_fn;
     b->ctx = ctx;
-    if (budget->ends.us != ADIT_NEVER.us &&
-        adit_timer_set(h->w, &b->timer, budget->ends) != ADIT_OK) {
+    if (terms->budget.ends.us != ADIT_NEVER.us &&
+        adit_timer_set(h->w, &b->timer, terms->budget.ends) != ADIT_OK) {
         ADIT_FREE(h->mem, b);
         return ADIT_ENOMEM;
     }
@@ -266,6 +268,18 @@ adit_bridge_new(struct adit_host *h, struct adit_hstream *src,
     if (!b->is_over)
         adit_hstream_resume(dst);
     return ADIT_OK;
+}
+
+void
+adit_bridge_counts(const struct adit_bridge *b, struct adit_bridge_counts *out)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct adit_hstream *from = b->side[i].from;
+
+        out->handed_bytes[i] = b->side[i].n_bytes;
+        out->accepted_bytes[i] =
+            b->side[i].n_bytes + (from != NULL ? from->rx.n_bytes : 0);
+    }
 }
 
 void

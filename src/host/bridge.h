@@ -16,6 +16,7 @@
 
 struct adit_bridge;
 struct adit_host;
+struct adit_rate;
 
 enum adit_bridge_why {
     ADIT_BRIDGE_FIN,     /* both ways ended in order */
@@ -29,9 +30,24 @@ enum adit_bridge_why {
 /* "fin", "data_limit"...; static. */
 const char *adit_bridge_why_name(enum adit_bridge_why why);
 
+/* What a circuit may do. */
+struct adit_bridge_terms {
+    struct adit_budget budget;
+    uint64_t bytes_s; /* both ways together; 0: no rate of its own */
+    /* Of the source's peer and the destination's; NULL: none.  Borrowed, and
+     * alive as long as the bridge. */
+    struct adit_rate *peers[2];
+};
+
+/* Circuit payload, indexed by enum adit_dir. */
+struct adit_bridge_counts {
+    uint64_t accepted_bytes[2]; /* taken from the sender's stream */
+    uint64_t handed_bytes[2];   /* put into the receiver's connection */
+};
+
 struct adit_bridge_end {
     enum adit_bridge_why why;
-    uint64_t n_bytes[2]; /* handed on; indexed by enum adit_dir */
+    struct adit_bridge_counts n;
     int64_t lasted_us;
 };
 
@@ -41,11 +57,16 @@ struct adit_bridge_end {
  * one's end; the bridge is freed after it.  ADIT_ENOMEM: both still the
  * caller's.
  */
-ADIT_MUST_USE adit_err
-adit_bridge_new(struct adit_host *h, struct adit_hstream *src,
-                struct adit_hstream *dst, const struct adit_budget *budget,
-                void (*on_end)(void *ctx, const struct adit_bridge_end *end),
-                void *ctx, struct adit_bridge **out);
+ADIT_MUST_USE adit_err adit_bridge_new(
+    struct adit_host *h, struct adit_hstream *src, struct adit_hstream *dst,
+    const struct adit_bridge_terms *terms,
+    void (*on_end)(void *ctx, const struct adit_bridge_end *end), void *ctx,
+    struct adit_bridge **out);
+
+void adit_bridge_counts(const struct adit_bridge *b,
+                        struct adit_bridge_counts *out);
+/* Does it wait for a rate? */
+bool adit_bridge_is_paced(const struct adit_bridge *b);
 
 /* End it by reset; on_end follows. */
 void adit_bridge_close(struct adit_bridge *b);

@@ -297,10 +297,10 @@ host_config(struct adit_node *n, const struct adit_identity *identity,
             },
         },
         .caps = {
-            .conns_total = (uint32_t)c->conns_total,
-            .conns_per_ip = (uint32_t)c->conns_per_ip,
-            .handshakes_total = (uint32_t)c->handshakes_total,
-            .handshakes_per_ip = (uint32_t)c->handshakes_per_ip,
+            .conns_total = (uint32_t)c->caps[ADIT_CAP_CONNS][ADIT_SCOPE_NODE],
+            .conns_per_ip = (uint32_t)c->caps[ADIT_CAP_CONNS][ADIT_SCOPE_IP],
+            .handshakes_total = (uint32_t)c->caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_NODE],
+            .handshakes_per_ip = (uint32_t)c->caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_IP],
         },
         .idle_us = c->relay_enabled ? c->idle_us : 0,
         .ask_identify = !c->relay_enabled,
@@ -316,11 +316,11 @@ add_relay(struct adit_node *n)
     const struct adit_node_config *c = &n->cfg;
     struct adit_relay_config rc = {
         .table = {
-            .max_total = (uint32_t)c->rsvp_total,
-            .max_per_ip = (uint32_t)c->rsvp_per_ip,
+            .max_total = (uint32_t)c->caps[ADIT_CAP_RSVPS][ADIT_SCOPE_NODE],
+            .max_per_ip = (uint32_t)c->caps[ADIT_CAP_RSVPS][ADIT_SCOPE_IP],
             .ttl_us = c->rsvp_ttl_us,
             .grace_us = c->rsvp_grace_us,
-            .circuits_total = (uint32_t)c->circuits_total,
+            .circuits_total = (uint32_t)c->caps[ADIT_CAP_CIRCUITS][ADIT_SCOPE_NODE],
             .circuits_per_src = (uint32_t)c->circuits_per_peer,
             .circuits_per_dst = (uint32_t)c->circuits_per_peer,
         },
@@ -329,7 +329,7 @@ add_relay(struct adit_node *n)
         .announce_private = c->announce_private,
     };
 
-    return adit_relay_new(n->host, &rc, &n->relay);
+    return adit_relay_new(n->host, &rc, NULL, &n->relay);
 }
 
 adit_err

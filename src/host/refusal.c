@@ -5,21 +5,19 @@ enum adit_circuit_status
 adit_refusal_status(enum adit_rule rule)
 {
     switch (rule) {
-    case ADIT_RULE_CONNS_TOTAL:
-    case ADIT_RULE_CONNS_PER_IP:
-    case ADIT_RULE_HANDSHAKES_TOTAL:
-    case ADIT_RULE_HANDSHAKES_PER_IP:
-    case ADIT_RULE_RSVP_TOTAL:
-    case ADIT_RULE_RSVP_PER_IP:
-    case ADIT_RULE_CIRCUITS_TOTAL:
-    case ADIT_RULE_CIRCUITS_PER_SRC:
-    case ADIT_RULE_CIRCUITS_PER_DST:
-    case ADIT_RULE_BUFFERS:
-        return ADIT_CIRCUIT_RESOURCE_LIMIT_EXCEEDED;
     case ADIT_RULE_NO_RESERVATION:
         return ADIT_CIRCUIT_NO_RESERVATION;
+    case ADIT_RULE_DENIED:
+    case ADIT_RULE_NOT_ALLOWED:
+    case ADIT_RULE_BANNED:
+    case ADIT_RULE_CLASS_RESERVE:
+    case ADIT_RULE_CLASS_DIAL:
+    case ADIT_RULE_ADMISSION:
     case ADIT_RULE_RELAYED:
         return ADIT_CIRCUIT_PERMISSION_DENIED;
+    case ADIT_RULE_NONE:
+    case ADIT_RULE_ADMISSION_FAILED:
+    case ADIT_RULE_DRAINING:
     case ADIT_RULE_NO_ADDRESS:
     case ADIT_RULE_CLOSING:
         return ADIT_CIRCUIT_RESERVATION_REFUSED;
@@ -27,10 +25,18 @@ adit_refusal_status(enum adit_rule rule)
         return ADIT_CIRCUIT_MALFORMED_MESSAGE;
     case ADIT_RULE_STOP_FAILED:
         return ADIT_CIRCUIT_CONNECTION_FAILED;
-    case ADIT_RULE_NONE:
-        break;
+    default: /* every other is a limit */
+        return ADIT_CIRCUIT_RESOURCE_LIMIT_EXCEEDED;
     }
-    return ADIT_CIRCUIT_RESERVATION_REFUSED;
+}
+
+void
+adit_refusal_count_rule(struct adit_metrics *m, enum adit_rule rule)
+{
+    /* One counter a rule, in the rules' order. */
+    adit_metric_add(
+        m, ADIT_M_REFUSED_CONNS_PER_PEER + (rule - ADIT_RULE_CONNS_PER_PEER),
+        1);
 }
 
 void
@@ -72,6 +78,7 @@ adit_refusal_count(struct adit_metrics *m, bool to_connect,
     }
     adit_metric_add(m, status, 1);
     adit_metric_add(m, reason, 1);
+    adit_refusal_count_rule(m, rule);
 }
 
 /* FNV-1a: who collides shares a slot, and so a line; nothing more. */
@@ -122,6 +129,7 @@ adit_refusal_say(struct adit_refusal_log *rl, const struct adit_log *log,
     adit_log_str(&l, "rule", adit_rule_name(why->rule));
     adit_log_u64(&l, "value", why->value);
     adit_log_u64(&l, "limit", why->limit);
+    adit_log_u64(&l, "retry_s", why->retry_s);
     adit_log_u64(&l, "n", n);
     adit_log_close(&l);
 }

@@ -22,6 +22,9 @@ enum adit_circuit_status adit_refusal_status(enum adit_rule rule);
 void adit_refusal_count(struct adit_metrics *m, bool to_connect,
                         enum adit_rule rule);
 
+/* The rule's own counter alone; for what is no answer to a request. */
+void adit_refusal_count_rule(struct adit_metrics *m, enum adit_rule rule);
+
 /*
  * The line `relay.refused`, which a stranger can cause and an operator wants
  * (fail2ban reads it): at most one per address and rule and second, `n` says

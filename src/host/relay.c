@@ -322,8 +322,8 @@ on_bridge_end(void *ctx, const struct adit_bridge_end *end)
     if (adit_log_open(&l, p->r->h->log, ADIT_LOG_DEBUG, "circuit.closed")) {
         adit_log_str(&l, "src", adit_peerid_format(&p->src_id, src));
         adit_log_str(&l, "dst", adit_peerid_format(&p->dst_id, dst));
-        adit_log_u64(&l, "to_dst", end->n_bytes[ADIT_DIR_TO_DST]);
-        adit_log_u64(&l, "to_src", end->n_bytes[ADIT_DIR_TO_SRC]);
+        adit_log_u64(&l, "to_dst", end->n.handed_bytes[ADIT_DIR_TO_DST]);
+        adit_log_u64(&l, "to_src", end->n.handed_bytes[ADIT_DIR_TO_SRC]);
         adit_log_i64(&l, "ms", end->lasted_us / ADIT_MS);
         adit_log_str(&l, "why", adit_bridge_why_name(end->why));
         adit_log_close(&l);
@@ -334,7 +334,7 @@ on_bridge_end(void *ctx, const struct adit_bridge_end *end)
 static void
 couple(struct hop *p)
 {
-    struct adit_budget budget = budget_of(p->r);
+    struct adit_bridge_terms terms = { .budget = budget_of(p->r) };
     struct adit_hstream *src = p->src, *dst = p->stop;
 
     if (dst == NULL) { /* it ended while OK was on its way */
@@ -343,7 +343,7 @@ couple(struct hop *p)
     }
     adit_timer_stop(p->r->h->w, &p->timer);
     p->src = p->stop = NULL;
-    if (adit_bridge_new(p->r->h, src, dst, &budget, on_bridge_end, p,
+    if (adit_bridge_new(p->r->h, src, dst, &terms, on_bridge_end, p,
                         &p->bridge) != ADIT_OK) {
         p->src = src;
         p->stop = dst;
@@ -477,8 +477,8 @@ start_stop(struct hop *p)
 
 /* ---- verdicts ------------------------------------------------------------ */
 
-void
-adit_relay_judge(struct adit_relay *r, struct adit_ask *a)
+static void
+judge(struct adit_relay *r, struct adit_ask *a)
 {
     struct adit_slice ip = adit_endpoint_ip(&a->remote);
 
@@ -503,13 +503,17 @@ adit_relay_judge(struct adit_relay *r, struct adit_ask *a)
         a->refusal.rule = ADIT_RULE_NO_RESERVATION;
 }
 
+void
+adit_relay_judge(struct adit_relay *r, struct adit_ask *a)
+{
+    judge(r, a);
+    adit_relay_answer(r, a);
+}
+
 static void
 table_ask(void *ctx, struct adit_ask *a)
 {
-    struct adit_relay *r = ctx;
-
-    adit_relay_judge(r, a);
-    adit_relay_answer(r, a);
+    adit_relay_judge(ctx, a);
 }
 
 /*
@@ -801,11 +805,12 @@ open_hop(void *ctx, struct adit_hstream *s)
 
 adit_err
 adit_relay_new(struct adit_host *h, const struct adit_relay_config *cfg,
-               struct adit_relay **out)
+               struct adit_rules *rules, struct adit_relay **out)
 {
     struct adit_relay *r = ADIT_NEW(h->mem, struct adit_relay);
     adit_err e;
 
+    (void)rules;
     if (r == NULL)
         return ADIT_ENOMEM;
     r->h = h;

@@ -13,10 +13,15 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "policy/rule.h"
 
 #include <stdatomic.h>
 
 enum adit_metric_kind { ADIT_METRIC_COUNTER, ADIT_METRIC_GAUGE };
+
+#define ADIT_METRIC_OF_RULE(X, sym, text)                                     \
+    X(REFUSED_##sym, COUNTER, "adit_refused_total", "rule=\"" text "\"",      \
+      "refusals, by rule")
 
 /* X(symbol, kind, name, labels, help) */
 #define ADIT_METRICS(X)                                                       \
@@ -121,6 +126,28 @@ enum adit_metric_kind { ADIT_METRIC_COUNTER, ADIT_METRIC_GAUGE };
       "why=\"stalled_buffers_full\"", "")                                     \
     X(RELAYED_BYTES, COUNTER, "libp2p_relaysvc_data_transferred_bytes_total", \
       "", "circuit payload handed on")                                        \
+    ADIT_RULES(ADIT_METRIC_OF_RULE, X)                                        \
+    X(DRAINING, GAUGE, "adit_draining", "", "1 while the relay drains")       \
+    X(PACED_US, COUNTER, "adit_paced_microseconds_total", "",                 \
+      "time that circuits had something to carry and waited for a rate")      \
+    X(PACED, GAUGE, "adit_paced_circuits", "",                                \
+      "circuits that wait for a rate now")                                    \
+    X(ADMISSION_ASKED, COUNTER, "adit_admission_requests_total",              \
+      "result=\"asked\"", "questions to the admission service, by result")    \
+    X(ADMISSION_CACHED, COUNTER, "adit_admission_requests_total",             \
+      "result=\"cached\"", "")                                                \
+    X(ADMISSION_FAILED, COUNTER, "adit_admission_requests_total",             \
+      "result=\"failed\"", "")                                                \
+    X(LEDGER_FLUSHES, COUNTER, "adit_ledger_flushes_total", "result=\"ok\"",  \
+      "batches written to the ledger, by result")                             \
+    X(LEDGER_FAILED, COUNTER, "adit_ledger_flushes_total",                    \
+      "result=\"failed\"", "")                                                \
+    X(LEDGER_LOST_BYTES, COUNTER, "adit_ledger_lost_bytes_total", "",         \
+      "circuit payload that was carried and could not be written down")       \
+    X(LEDGER_LOST_RECORDS, COUNTER, "adit_ledger_lost_records_total", "",     \
+      "closing records of circuits that could not be written down")           \
+    X(LEDGER_PENDING, GAUGE, "adit_ledger_pending", "",                       \
+      "peers and circuits that wait to be written down")                      \
     X(LOG_SWALLOWED, COUNTER, "adit_log_lines_swallowed_total", "",           \
       "log lines dropped by a limiter")
 

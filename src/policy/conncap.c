@@ -75,7 +75,9 @@ fits(enum adit_rule rule, uint32_t have, uint32_t cap,
 {
     if (cap == 0 || have < cap)
         return true;
-    *why = (struct adit_refusal){ rule, (uint64_t)have + 1, cap };
+    *why = (struct adit_refusal){ .rule = rule,
+                                  .value = (uint64_t)have + 1,
+                                  .limit = cap };
     return false;
 }
 

@@ -8,3 +8,5 @@ src_policy_libpolicy_la_SOURCES += %D%/conncap.c %D%/conncap.h
 src_policy_libpolicy_la_SOURCES += %D%/prefix.h
 src_policy_libpolicy_la_SOURCES += %D%/rsvp.c %D%/rsvp.h
 src_policy_libpolicy_la_SOURCES += %D%/rule.c %D%/rule.h
+src_policy_libpolicy_la_SOURCES += %D%/caps.h
+src_policy_libpolicy_la_SOURCES += %D%/class.h

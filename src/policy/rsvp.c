@@ -217,7 +217,9 @@ fits(enum adit_rule rule, uint32_t have, uint32_t cap,
 {
     if (cap == 0 || have < cap)
         return true;
-    *why = (struct adit_refusal){ rule, (uint64_t)have + 1, cap };
+    *why = (struct adit_refusal){ .rule = rule,
+                                  .value = (uint64_t)have + 1,
+                                  .limit = cap };
     return false;
 }
 
@@ -311,7 +313,7 @@ adit_rsvp_connect(struct adit_rsvp *t, const struct adit_peerid *src,
     struct entry *s = find(t, src);
 
     if (!adit_rsvp_has(t, dst, now)) {
-        *why = (struct adit_refusal){ ADIT_RULE_NO_RESERVATION, 0, 0 };
+        *why = (struct adit_refusal){ .rule = ADIT_RULE_NO_RESERVATION };
         return ADIT_ENORESERVATION;
     }
     if (!fits(ADIT_RULE_CIRCUITS_PER_SRC, s != NULL ? s->n_src : 0,

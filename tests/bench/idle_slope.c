@@ -85,9 +85,12 @@ main(int argc, char **argv)
 
     want = ADIT_MAX(want - want % BATCH, (size_t)(4 * BATCH));
     run_relay_config(&rc);
-    rc.conns_total = rc.conns_per_ip = 0;
-    rc.handshakes_total = rc.handshakes_per_ip = 0;
-    rc.rsvp_per_ip = rc.rsvp_total = 0;
+    rc.caps[ADIT_CAP_CONNS][ADIT_SCOPE_NODE] =
+        rc.caps[ADIT_CAP_CONNS][ADIT_SCOPE_IP] = 0;
+    rc.caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_NODE] =
+        rc.caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_IP] = 0;
+    rc.caps[ADIT_CAP_RSVPS][ADIT_SCOPE_IP] =
+        rc.caps[ADIT_CAP_RSVPS][ADIT_SCOPE_NODE] = 0;
     sim_init(&w, &cfg);
     relay = sim_add(&w, &rc);
     for (size_t k = 0; k < BATCH; k++)

@@ -44,10 +44,10 @@ test_caps(void **state)
 
     (void)state;
     run_relay_config(&rc);
-    rc.rsvp_total = 3; /* one is the listener's */
-    rc.rsvp_per_ip = 1;
-    rc.conns_per_ip = 2;
-    rc.handshakes_per_ip = 1;
+    rc.caps[ADIT_CAP_RSVPS][ADIT_SCOPE_NODE] = 3; /* one is the listener's */
+    rc.caps[ADIT_CAP_RSVPS][ADIT_SCOPE_IP] = 1;
+    rc.caps[ADIT_CAP_CONNS][ADIT_SCOPE_IP] = 2;
+    rc.caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_IP] = 1;
     run_init_with(&s->r, &cfg, &rc, 1000);
     assert_true(sim_run(&s->r.w, 60 * ADIT_S, run_is_reserved, &s->r));
     for (unsigned i = 0; i < N_KITS; i++)

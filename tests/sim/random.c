@@ -293,7 +293,7 @@ one_seed(uint64_t seed, bool verbose, uint64_t *n_open, uint64_t *n_back)
     rc.circuit_us = (int64_t)(1 + sim_rand(&r->w, 20)) * ADIT_S;
     rc.rsvp_ttl_us = (int64_t)(2 + sim_rand(&r->w, 30)) * ADIT_S;
     rc.rsvp_grace_us = (int64_t)sim_rand(&r->w, 4) * ADIT_S;
-    rc.rsvp_total = 2 + sim_rand(&r->w, 4);
+    rc.caps[ADIT_CAP_RSVPS][ADIT_SCOPE_NODE] = 2 + sim_rand(&r->w, 4);
     rc.circuits_per_peer = 1 + sim_rand(&r->w, 3);
     rc.buffer_bytes = 1u << 20;
     r->relay = sim_add(&r->w, &rc);

@@ -373,7 +373,6 @@ answer_asks(struct sim_world *w)
             continue;
         adit_list_remove(&k->link);
         adit_relay_judge(k->relay, k->ask);
-        adit_relay_answer(k->relay, k->ask);
         free(k);
     }
     return any;
@@ -397,7 +396,7 @@ sim_init(struct sim_world *w, const struct sim_config *cfg)
 void
 sim_defaults(struct adit_node_config *cfg)
 {
-    adit_opt_defaults(&adit_node_options, cfg);
+    adit_node_config_init(cfg);
     cfg->announce_private = true;
 }
 

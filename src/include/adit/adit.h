@@ -148,6 +148,33 @@ struct adit_option {
 ADIT_API ADIT_MUST_USE adit_err adit_option_at(size_t i,
                                                struct adit_option *out);
 
+/*
+ * The i-th option that `cfg` has, from 0: those of adit_option_at, then those
+ * of each class, "class.NAME.key"; its name as _set takes it into `name`.
+ * ADIT_DONE: there are no more.  Since: 0.1
+ */
+#define ADIT_OPTION_NAME_BYTES 96
+ADIT_API ADIT_MUST_USE adit_err
+adit_config_at(const adit_config *cfg, size_t i,
+               char name[ADIT_OPTION_NAME_BYTES], struct adit_option *out);
+
+/*
+ * As adit_config_get(), but for an option of a class that was not set the
+ * value that then holds.  Since: 0.1
+ */
+ADIT_API size_t adit_config_resolve(const adit_config *cfg, const char *name,
+                                    char *out, size_t cap);
+
+/*
+ * Sockets that somebody bound already (a service manager, the process before
+ * us): those of them that are bound to an address of listen.tcp are listened
+ * on instead of binding it again.  The numbers are copied; the node closes
+ * them.  ADIT_EFULL: more than eight.  Since: 0.1
+ */
+ADIT_API ADIT_MUST_USE adit_err adit_config_set_sockets(adit_config *cfg,
+                                                        const int *fds,
+                                                        size_t n);
+
 enum adit_level {
     ADIT_LEVEL_ERROR,
     ADIT_LEVEL_WARN,
@@ -292,6 +319,21 @@ ADIT_API ADIT_MUST_USE adit_err adit_node_start(adit_node *n);
  */
 ADIT_API ADIT_MUST_USE adit_err adit_node_attach(adit_node *n,
                                                  struct event_base *base);
+
+/*
+ * Change the options of a running node: those whose `when` is "reload" take
+ * effect at once and together, the others stay as they are.  The files that
+ * options name are read within this call.  Connections, reservations and
+ * circuits that are open stay, within the limits they were told.
+ *
+ *   ADIT_EINVAL  adit_config_why(cfg) says what is wrong; nothing changed
+ *   ADIT_ENOMEM  likewise
+ *   ADIT_ESTATE  it does not run
+ *
+ * Since: 0.1
+ */
+ADIT_API ADIT_MUST_USE adit_err adit_node_reconfigure(adit_node *n,
+                                                      adit_config *cfg);
 
 /*
  * A descriptor that polls readable when adit_node_dispatch() has work; -1
