@@ -28,3 +28,6 @@ thread_tests += %D%/embed/pair
 check_PROGRAMS += %D%/host/observed
 check_PROGRAMS += %D%/admin/http %D%/admin/sock %D%/metrics/expo
 EXTRA_DIST += %D%/admin/client.h
+check_PROGRAMS += %D%/admin/desk
+tests_unit_admin_desk_SOURCES = %D%/admin/desk.c %D%/admin/fakes.c \
+	%D%/admin/fakes.h
