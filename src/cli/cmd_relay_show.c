@@ -109,6 +109,15 @@ print_title(struct show *s, const struct view *v)
             v->cmd, at, 3, s->every_ms / 1000.0);
 }
 
+/* What went wrong is said where it stays. */
+static void
+leave_screen(void *ctx)
+{
+    struct show *s = ctx;
+
+    adit_cli_screen_close(&s->screen);
+}
+
 static int
 show_live(struct show *s, const struct view *v)
 {
@@ -119,6 +128,8 @@ show_live(struct show *s, const struct view *v)
         return show_once(s, v, false);
     }
     s->ctl.stop_fd = s->screen.signal_fd;
+    s->ctl.on_error = leave_screen;
+    s->ctl.ctx = s;
     do {
         s->out = adit_cli_screen_begin(&s->screen);
         s->width = s->screen.width;
@@ -336,7 +347,7 @@ const struct adit_cli_command adit_cli_cmd_status = {
 
 static const struct adit_cli_column peer_cols[] = {
     { "PEER", "peer", false, 17, false, false },
-    { "CLASS", "class", false, 8, false, false },
+    { "CLASS", "class", false, 12, false, false },
     { "WHY", "class_why", false, 0, true, false },
     { "ADDRESS", "address", false, 12, true, false },
     { "CONNS", "connections", true, 0, true, false },

@@ -134,9 +134,17 @@ adit_cli_ctl_close(struct adit_cli_ctl *ctl)
 
 /* ---- talking ---------------------------------------------------------------------------- */
 
+static void
+before_error(struct adit_cli_ctl *ctl)
+{
+    if (ctl->on_error != NULL)
+        ctl->on_error(ctl->ctx);
+}
+
 static int
 lost(struct adit_cli_ctl *ctl, const char *why)
 {
+    before_error(ctl);
     adit_cli_error(ctl->c, "aditd at %s %s", ctl->path, why);
     return ADIT_CLI_CONNECT;
 }
@@ -230,10 +238,12 @@ err_named(const char *name)
 }
 
 static int
-said_no(struct adit_cli *c, const json_t *line)
+said_no(struct adit_cli_ctl *ctl, const json_t *line)
 {
     const char *name = adit_cli_str(line, "error");
+    struct adit_cli *c = ctl->c;
 
+    before_error(ctl);
     if (c->json)
         adit_cli_event(c, json_pack("{s:s,s:s,s:s}", "event", "error", "code",
                                     name, "text", adit_cli_str(line, "what")));
@@ -267,7 +277,7 @@ adit_cli_ctl_ask(struct adit_cli_ctl *ctl, json_t *question,
             break;
         is_over = true;
         if (json_object_get(line, "error") != NULL) {
-            code = said_no(ctl->c, line);
+            code = said_no(ctl, line);
         } else if (json_object_get(line, "done") != NULL) {
             if (last != NULL)
                 *last = json_incref(line);

@@ -12,6 +12,9 @@ struct adit_cli_ctl {
     const char *path;
     int fd;      /* -1 */
     int stop_fd; /* readable: stop waiting; -1: none */
+    /* Before something is said that went wrong; NULL. */
+    void (*on_error)(void *ctx);
+    void *ctx;
     char *buf;
     size_t n, room;
 };
