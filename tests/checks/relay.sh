@@ -119,7 +119,7 @@ if len(lines) > 14 or max(map(len, lines)) > 70:
 if not re.search(r'^12D3KooW\w*\.\.\w+  anonymous', page, re.M) \
         or '9 of 1000' not in page:
     faults.append(page)
-sys.exit('; '.join(faults))
+sys.exit('; '.join(faults) or 0)
 EOF
 )
 ok "a page on a terminal" $? "$live"
