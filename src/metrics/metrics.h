@@ -43,16 +43,8 @@ enum adit_metric_kind { ADIT_METRIC_COUNTER, ADIT_METRIC_GAUGE };
       "reason=\"buffers\"", "")                                               \
     X(CONN_IDLE, COUNTER, "adit_connection_errors_total", "reason=\"idle\"",  \
       "")                                                                     \
-    X(CONN_REFUSED_TOTAL, COUNTER, "adit_connections_refused_total",          \
-      "rule=\"connections\"", "connections refused before authentication")    \
-    X(CONN_REFUSED_IP, COUNTER, "adit_connections_refused_total",             \
-      "rule=\"connections_per_ip\"", "")                                      \
-    X(CONN_REFUSED_HANDSHAKES, COUNTER, "adit_connections_refused_total",     \
-      "rule=\"handshakes\"", "")                                              \
-    X(CONN_REFUSED_HANDSHAKES_IP, COUNTER, "adit_connections_refused_total",  \
-      "rule=\"handshakes_per_ip\"", "")                                       \
     X(CONN_REFUSED_FDS, COUNTER, "adit_connections_refused_total",            \
-      "rule=\"descriptors\"", "")                                             \
+      "rule=\"descriptors\"", "connections refused for want of descriptors")  \
     X(STREAMS, GAUGE, "adit_streams", "", "streams open")                     \
     X(STREAMS_REFUSED, COUNTER, "adit_streams_refused_total", "",             \
       "streams reset because of a limit or an unknown protocol")              \
