@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "codec/maddr.h"
 #include "host/hstream.h"
+#include "host/pacer.h"
 #include "host/refusal.h"
 #include "net/conn.h"
 #include "net/listener.h"
@@ -129,6 +130,7 @@ struct adit_host {
     struct adit_endpoint bind4, bind6; /* where we listen; none: nowhere */
     struct adit_resolver *resolver;    /* borrowed; may be NULL */
     struct adit_list stalled;          /* bridges that wait, longest first */
+    struct adit_pacer pacer;           /* and those that wait for a rate */
     struct adit_conncap caps;
     struct adit_refusal_log refusals;
     struct adit_maddr addrs[ADIT_HOST_MAX_ADDRS]; /* ours, without /p2p */
