@@ -9,6 +9,7 @@ src_host_libhost_la_SOURCES += %D%/connect.c %D%/connect.h
 src_host_libhost_la_SOURCES += %D%/host.c %D%/host.h
 src_host_libhost_la_SOURCES += %D%/node.c %D%/node.h %D%/node_opts.c
 src_host_libhost_la_SOURCES += %D%/observed.c %D%/observed.h
+src_host_libhost_la_SOURCES += %D%/pacer.c %D%/pacer.h
 src_host_libhost_la_SOURCES += %D%/refusal.c %D%/refusal.h
 src_host_libhost_la_SOURCES += %D%/relay.c %D%/relay.h
 src_host_libhost_la_SOURCES += %D%/reserve.c %D%/reserve.h

@@ -5,6 +5,7 @@ src_policy_libpolicy_la_CFLAGS = $(RING_CFLAGS)
 src_policy_libpolicy_la_SOURCES =
 src_policy_libpolicy_la_SOURCES += %D%/budget.c %D%/budget.h
 src_policy_libpolicy_la_SOURCES += %D%/prefix.h
+src_policy_libpolicy_la_SOURCES += %D%/rate.c %D%/rate.h
 src_policy_libpolicy_la_SOURCES += %D%/rsvp.c %D%/rsvp.h
 src_policy_libpolicy_la_SOURCES += %D%/rule.c %D%/rule.h
 src_policy_libpolicy_la_SOURCES += %D%/acl.c %D%/acl.h

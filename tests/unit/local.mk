@@ -17,6 +17,7 @@ check_PROGRAMS += %D%/wire/identify
 EXTRA_DIST += %D%/wire/circuit/messages.h
 check_PROGRAMS += %D%/net/addr %D%/net/tcp %D%/net/conn
 check_PROGRAMS += %D%/policy/budget %D%/policy/conncap %D%/policy/rsvp
+check_PROGRAMS += %D%/policy/rate
 check_PROGRAMS += %D%/wire/yamux %D%/wire/yamux_pair
 tests_unit_wire_yamux_SOURCES = %D%/wire/yamux.c %D%/wire/yamux_scripts.h
 check_PROGRAMS += %D%/loop/resolve
