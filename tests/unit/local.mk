@@ -28,3 +28,4 @@ thread_tests += %D%/embed/pair
 check_PROGRAMS += %D%/host/observed
 check_PROGRAMS += %D%/loop/http
 tests_unit_loop_http_SOURCES = %D%/loop/http.c %D%/loop/httpd.h
+check_PROGRAMS += %D%/host/admission
