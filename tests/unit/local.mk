@@ -7,6 +7,7 @@ check_PROGRAMS += %D%/codec/peerid %D%/codec/record %D%/codec/uvarint
 EXTRA_DIST += %D%/codec/hex.h tests/vectors/keys.h tests/vectors/maddr.h
 check_PROGRAMS += %D%/wire/cipher %D%/wire/lpm %D%/wire/mss %D%/wire/ping
 check_PROGRAMS += %D%/wire/noise %D%/wire/xx
+check_PROGRAMS += %D%/wire/proxy
 EXTRA_DIST += %D%/wire/common.h tests/vectors/noise-xx.txt
 check_PROGRAMS += %D%/loop/worker
 tests_unit_loop_worker_SOURCES = %D%/loop/worker.c %D%/loop/rig.h
