@@ -31,3 +31,5 @@ check_PROGRAMS += %D%/host/observed
 check_PROGRAMS += %D%/loop/http
 tests_unit_loop_http_SOURCES = %D%/loop/http.c %D%/loop/httpd.h
 check_PROGRAMS += %D%/host/admission
+check_PROGRAMS += %D%/base/civil
+check_PROGRAMS += %D%/policy/account
