@@ -43,16 +43,8 @@ enum adit_metric_kind { ADIT_METRIC_COUNTER, ADIT_METRIC_GAUGE };
       "reason=\"buffers\"", "")                                               \
     X(CONN_IDLE, COUNTER, "adit_connection_errors_total", "reason=\"idle\"",  \
       "")                                                                     \
-    X(CONN_REFUSED_TOTAL, COUNTER, "adit_connections_refused_total",          \
-      "rule=\"connections\"", "connections refused before authentication")    \
-    X(CONN_REFUSED_IP, COUNTER, "adit_connections_refused_total",             \
-      "rule=\"connections_per_ip\"", "")                                      \
-    X(CONN_REFUSED_HANDSHAKES, COUNTER, "adit_connections_refused_total",     \
-      "rule=\"handshakes\"", "")                                              \
-    X(CONN_REFUSED_HANDSHAKES_IP, COUNTER, "adit_connections_refused_total",  \
-      "rule=\"handshakes_per_ip\"", "")                                       \
     X(CONN_REFUSED_FDS, COUNTER, "adit_connections_refused_total",            \
-      "rule=\"descriptors\"", "")                                             \
+      "rule=\"descriptors\"", "connections refused for want of descriptors")  \
     X(PROXY_BAD, COUNTER, "adit_proxy_refused_total", "why=\"header\"",       \
       "connections from balancers that did not say for whom they are")        \
     X(PROXY_SILENT, COUNTER, "adit_proxy_refused_total", "why=\"silent\"",    \
