@@ -28,6 +28,7 @@ tests_unit_wire_yamux_SOURCES = %D%/wire/yamux.c %D%/wire/yamux_scripts.h
 check_PROGRAMS += %D%/loop/resolve
 EXTRA_DIST += %D%/loop/dnsd.h
 check_PROGRAMS += %D%/net/dial
+check_PROGRAMS += %D%/net/listener
 check_PROGRAMS += %D%/embed/config %D%/embed/key %D%/embed/pair
 tests_unit_embed_pair_SOURCES = %D%/embed/pair.c %D%/embed/duo.h
 thread_tests += %D%/embed/pair
