@@ -296,17 +296,14 @@ host_config(struct adit_node *n, const struct adit_identity *identity,
                 .pong_us = 20 * ADIT_S,
             },
         },
-        .caps = {
-            .conns_total = (uint32_t)c->caps[ADIT_CAP_CONNS][ADIT_SCOPE_NODE],
-            .conns_per_ip = (uint32_t)c->caps[ADIT_CAP_CONNS][ADIT_SCOPE_IP],
-            .handshakes_total = (uint32_t)c->caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_NODE],
-            .handshakes_per_ip = (uint32_t)c->caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_IP],
-        },
         .idle_us = c->relay_enabled ? c->idle_us : 0,
         .ask_identify = !c->relay_enabled,
         .dialer = &n->dialer,
     };
 
+    for (size_t t = 0; t < ADIT_N_CAP_THINGS; t++)
+        for (size_t s = 0; s < ADIT_N_CAP_SCOPES; s++)
+            hc.caps.max[t][s] = (uint32_t)c->caps[t][s];
     return hc;
 }
 
@@ -315,15 +312,9 @@ add_relay(struct adit_node *n)
 {
     const struct adit_node_config *c = &n->cfg;
     struct adit_relay_config rc = {
-        .table = {
-            .max_total = (uint32_t)c->caps[ADIT_CAP_RSVPS][ADIT_SCOPE_NODE],
-            .max_per_ip = (uint32_t)c->caps[ADIT_CAP_RSVPS][ADIT_SCOPE_IP],
-            .ttl_us = c->rsvp_ttl_us,
-            .grace_us = c->rsvp_grace_us,
-            .circuits_total = (uint32_t)c->caps[ADIT_CAP_CIRCUITS][ADIT_SCOPE_NODE],
-            .circuits_per_src = (uint32_t)c->circuits_per_peer,
-            .circuits_per_dst = (uint32_t)c->circuits_per_peer,
-        },
+        .circuits_per_peer = (uint32_t)c->circuits_per_peer,
+        .rsvp_ttl_us = c->rsvp_ttl_us,
+        .grace_us = c->rsvp_grace_us,
         .circuit_duration_s = (uint32_t)(c->circuit_us / ADIT_S),
         .circuit_data_bytes = c->circuit_bytes,
         .announce_private = c->announce_private,

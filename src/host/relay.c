@@ -45,8 +45,9 @@ struct hop {
     struct adit_timer timer;
     struct adit_circuit_limit limit;
     struct adit_peerid src_id, dst_id;
-    bool is_counted; /* as a circuit, in the table */
-    bool accepted;   /* by the destination */
+    struct adit_place src_at; /* where its circuit is counted */
+    bool is_counted;          /* as a circuit, in the table */
+    bool accepted;            /* by the destination */
     struct adit_bridge *bridge;
 };
 
@@ -187,7 +188,8 @@ uncount(struct hop *p)
     if (!p->is_counted)
         return;
     p->is_counted = false;
-    adit_rsvp_disconnect(p->r->table, &p->src_id, &p->dst_id);
+    adit_rsvp_disconnect(p->r->table, &p->src_id, &p->dst_id, &p->src_at);
+    adit_caps_leave(&p->r->h->caps, &p->src_at);
     update_gauges(p->r);
 }
 
@@ -480,12 +482,16 @@ start_stop(struct hop *p)
 static void
 judge(struct adit_relay *r, struct adit_ask *a)
 {
-    struct adit_slice ip = adit_endpoint_ip(&a->remote);
+    struct adit_rsvp_terms terms = { .ttl_us = r->cfg.rsvp_ttl_us,
+                                     .cls = ADIT_NO_CLASS };
+    struct adit_circuit_caps caps = { .src_out = r->cfg.circuits_per_peer,
+                                      .dst_in = r->cfg.circuits_per_peer };
 
     a->refusal = (struct adit_refusal){ 0 };
     if (a->kind == ADIT_ASK_RESERVE) {
-        a->verdict = adit_rsvp_reserve(r->table, &a->peer, ip, now_of(r),
-                                       &a->until, &a->renewed, &a->refusal);
+        a->verdict =
+            adit_rsvp_reserve(r->table, &a->peer, &a->at, &terms, now_of(r),
+                              &a->until, &a->renewed, &a->refusal);
         return;
     }
     if (adit_pool_is_tight(adit_worker_pool(r->h->w))) {
@@ -497,10 +503,8 @@ judge(struct adit_relay *r, struct adit_ask *a)
         };
         return;
     }
-    a->verdict =
-        adit_rsvp_connect(r->table, &a->peer, &a->dst, now_of(r), &a->refusal);
-    if (a->verdict == ADIT_ENORESERVATION)
-        a->refusal.rule = ADIT_RULE_NO_RESERVATION;
+    a->verdict = adit_rsvp_connect(r->table, &a->peer, &a->dst, &a->at, &caps,
+                                   now_of(r), &a->refusal);
 }
 
 void
@@ -615,7 +619,7 @@ take_back(struct adit_relay *r, const struct adit_ask *a)
     if (a->verdict != ADIT_OK)
         return;
     if (a->kind == ADIT_ASK_CONNECT)
-        adit_rsvp_disconnect(r->table, &a->peer, &a->dst);
+        adit_rsvp_disconnect(r->table, &a->peer, &a->dst, &a->at);
     else if (reserved_conn(r, &a->peer) == NULL)
         adit_rsvp_disconnected(r->table, &a->peer, now_of(r));
     arm_table(r);
@@ -628,6 +632,7 @@ adit_relay_answer(struct adit_relay *r, struct adit_ask *a)
 
     if (p == NULL) {
         take_back(r, a);
+        adit_caps_leave(&r->h->caps, &a->at);
         ADIT_FREE(r->h->mem, a);
         return;
     }
@@ -638,9 +643,11 @@ adit_relay_answer(struct adit_relay *r, struct adit_ask *a)
         grant(p, a);
     } else {
         p->is_counted = true;
+        adit_caps_copy(&r->h->caps, &a->at, &p->src_at);
         update_gauges(r);
         start_stop(p);
     }
+    adit_caps_leave(&r->h->caps, &a->at);
     ADIT_FREE(r->h->mem, a);
 }
 
@@ -667,6 +674,7 @@ ask(struct hop *p, enum adit_ask_kind kind)
     a->peer = p->src_id;
     a->dst = p->dst_id;
     a->remote = p->src_hc->remote;
+    adit_caps_copy(&r->h->caps, &p->src_hc->place, &a->at);
     a->waiter = p;
     p->ask = a;
     r->judge.ask(r->judge.ctx, a);
@@ -816,7 +824,8 @@ adit_relay_new(struct adit_host *h, const struct adit_relay_config *cfg,
     r->h = h;
     r->cfg = *cfg;
     adit_list_init(&r->hops);
-    e = adit_rsvp_new(h->mem, adit_worker_rng(h->w), &cfg->table, &r->table);
+    e = adit_rsvp_new(h->mem, adit_worker_rng(h->w), &h->caps, cfg->grace_us,
+                      &r->table);
     if (e != ADIT_OK) {
         ADIT_FREE(h->mem, r);
         return e;

@@ -30,6 +30,7 @@ struct adit_ask {
     struct adit_peerid dst;  /* CONNECT */
     struct adit_endpoint remote;
     struct adit_hconn *hc; /* over which; NULL: it is gone */
+    struct adit_place at;  /* where it is; freed with the question */
     /* The answer. */
     adit_err verdict;                /* ADIT_OK, or why not */
     struct adit_refusal refusal;     /* unless ADIT_OK */
@@ -48,7 +49,8 @@ struct adit_judge {
 };
 
 struct adit_relay_config {
-    struct adit_rsvp_config table;
+    uint32_t circuits_per_peer;
+    int64_t rsvp_ttl_us;
     uint32_t circuit_duration_s;
     uint64_t circuit_data_bytes;
     int64_t grace_us; /* a lost connection's reservation */

@@ -13,6 +13,7 @@ fuzz_targets += %D%/hop_cli %D%/hop_srv %D%/stop_cli %D%/stop_srv
 fuzz_targets += %D%/identify
 EXTRA_DIST += %D%/trace.h
 fuzz_targets += %D%/yamux
+fuzz_targets += %D%/proxy
 
 EXTRA_PROGRAMS += $(fuzz_targets)
 CLEANFILES += $(fuzz_targets)
