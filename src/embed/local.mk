@@ -19,3 +19,4 @@ src_embed_libembed_la_SOURCES += %D%/info.c %D%/info.h
 src_embed_libembed_la_SOURCES += %D%/key.c
 src_embed_libembed_la_SOURCES += %D%/node.c
 src_embed_libembed_la_SOURCES += %D%/stream.c
+src_embed_libembed_la_SOURCES += %D%/pulse.c %D%/pulse.h
