@@ -26,3 +26,10 @@ check_PROGRAMS += %D%/embed/config %D%/embed/key %D%/embed/pair
 tests_unit_embed_pair_SOURCES = %D%/embed/pair.c %D%/embed/duo.h
 thread_tests += %D%/embed/pair
 check_PROGRAMS += %D%/host/observed
+if WITH_RELAY
+check_PROGRAMS += %D%/ledger/redis %D%/ledger/sqlite
+ledger_books = %D%/ledger/books.c %D%/ledger/books.h %D%/ledger/suite.c
+tests_unit_ledger_redis_SOURCES = %D%/ledger/redis.c $(ledger_books)
+tests_unit_ledger_sqlite_SOURCES = %D%/ledger/sqlite.c $(ledger_books)
+thread_tests += %D%/ledger/redis %D%/ledger/sqlite
+endif
