@@ -38,3 +38,10 @@ tests_unit_loop_http_SOURCES = %D%/loop/http.c %D%/loop/httpd.h
 check_PROGRAMS += %D%/host/admission
 check_PROGRAMS += %D%/base/civil
 check_PROGRAMS += %D%/policy/account
+if WITH_RELAY
+check_PROGRAMS += %D%/ledger/redis %D%/ledger/sqlite
+ledger_books = %D%/ledger/books.c %D%/ledger/books.h %D%/ledger/suite.c
+tests_unit_ledger_redis_SOURCES = %D%/ledger/redis.c $(ledger_books)
+tests_unit_ledger_sqlite_SOURCES = %D%/ledger/sqlite.c $(ledger_books)
+thread_tests += %D%/ledger/redis %D%/ledger/sqlite
+endif
