@@ -45,3 +45,11 @@ tests_unit_ledger_redis_SOURCES = %D%/ledger/redis.c $(ledger_books)
 tests_unit_ledger_sqlite_SOURCES = %D%/ledger/sqlite.c $(ledger_books)
 thread_tests += %D%/ledger/redis %D%/ledger/sqlite
 endif
+check_PROGRAMS += %D%/admin/http %D%/admin/sock %D%/metrics/expo
+EXTRA_DIST += %D%/admin/client.h
+check_PROGRAMS += %D%/admin/desk
+tests_unit_admin_desk_SOURCES = %D%/admin/desk.c %D%/admin/fakes.c \
+	%D%/admin/fakes.h
+noinst_PROGRAMS += %D%/admin/faked
+tests_unit_admin_faked_SOURCES = %D%/admin/faked.c %D%/admin/fakes.c \
+	%D%/admin/fakes.h
