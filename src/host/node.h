@@ -26,9 +26,6 @@ enum adit_ledger_kind {
     ADIT_LEDGER_REDIS
 };
 
-/* The words of log.addresses. */
-enum adit_addr_shown { ADIT_ADDR_FULL, ADIT_ADDR_PREFIX, ADIT_ADDR_NONE };
-
 /* A class of peers, as configured; adit_class_options describes it. */
 struct adit_class_config {
     char name[ADIT_CLASS_NAME_BYTES];

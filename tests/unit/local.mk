@@ -34,3 +34,4 @@ check_PROGRAMS += %D%/host/observed
 check_PROGRAMS += %D%/loop/http
 tests_unit_loop_http_SOURCES = %D%/loop/http.c %D%/loop/httpd.h
 check_PROGRAMS += %D%/host/admission
+check_PROGRAMS += %D%/host/refusal
