@@ -18,3 +18,4 @@ src_host_libhost_la_SOURCES += %D%/svc_ping.c %D%/svc_ping.h
 src_host_libhost_la_SOURCES += %D%/svc_stop.c %D%/svc_stop.h
 src_host_libhost_la_SOURCES += %D%/dialer.h
 src_host_libhost_la_SOURCES += %D%/admission.c %D%/admission.h
+src_host_libhost_la_SOURCES += %D%/proxies.c %D%/proxies.h

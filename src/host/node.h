@@ -14,6 +14,7 @@
 #include "host/host.h"
 #include "host/relay.h"
 #include "host/reserve.h"
+#include "net/sockets.h"
 #include "policy/caps.h"
 
 #define ADIT_NODE_MAX_CLASSES 12
@@ -86,6 +87,9 @@ struct adit_node_config {
     char agent[ADIT_OPT_TEXT_BYTES];
     struct adit_class_config classes[ADIT_NODE_MAX_CLASSES];
     size_t n_classes;
+    /* Not an option: bound sockets for listen.tcp, see net/sockets.h. */
+    int sockets[ADIT_SOCKETS_MAX];
+    size_t n_sockets;
 };
 
 /* The rows, static: a node's own, and those of a class, whose names here are
@@ -128,6 +132,7 @@ void adit_class_config_resolve(const struct adit_node_config *cfg,
                                const struct adit_class_config *in,
                                struct adit_class_config *out);
 
+struct adit_acl;
 struct adit_node;
 
 #define ADIT_NODE_WHY_BYTES 256
@@ -141,7 +146,8 @@ ADIT_MUST_USE adit_err adit_node_check(const struct adit_node_config *cfg,
 
 /*
  * Make it and bind its listeners.  `cfg` is copied; `identity`, `metrics` and
- * the worker must outlive it.
+ * the worker must outlive it.  The configuration's sockets are closed if it
+ * succeeds (the listeners have their own duplicates), and left open if not.
  *
  *   ADIT_EINVAL ADIT_EFULL ADIT_EDENIED ADIT_EUNREACHABLE ADIT_ENOMEM
  *   ADIT_EIO     `why` says what and where
@@ -165,6 +171,13 @@ struct adit_relay *adit_node_relay(struct adit_node *n);
 /* Where it listens, as bound, /p2p not included.  Borrowed. */
 const struct adit_maddr *adit_node_listens(const struct adit_node *n,
                                            size_t *count);
+
+/*
+ * The balancers from now on, as adit_proxies_new made them on the worker's
+ * memory; connections that are there already stay what they are.  Takes `a`,
+ * which may be NULL.
+ */
+void adit_node_set_proxies(struct adit_node *n, struct adit_acl *a);
 
 /* What is announced changed: a reservation came or went. */
 void adit_node_set_circuit_addrs(struct adit_node *n,

@@ -35,3 +35,4 @@ check_PROGRAMS += %D%/loop/http
 tests_unit_loop_http_SOURCES = %D%/loop/http.c %D%/loop/httpd.h
 check_PROGRAMS += %D%/host/admission
 check_PROGRAMS += %D%/host/refusal
+check_PROGRAMS += %D%/net/sockets %D%/host/proxies
