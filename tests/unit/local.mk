@@ -36,3 +36,5 @@ tests_unit_loop_http_SOURCES = %D%/loop/http.c %D%/loop/httpd.h
 check_PROGRAMS += %D%/host/admission
 check_PROGRAMS += %D%/host/refusal
 check_PROGRAMS += %D%/net/sockets %D%/host/proxies
+check_PROGRAMS += %D%/embed/sockets
+tests_unit_embed_sockets_SOURCES = %D%/embed/sockets.c %D%/embed/duo.h

@@ -308,6 +308,7 @@ ADIT_API ADIT_MUST_USE adit_err adit_node_new(adit_config *cfg,
  *
  *   ADIT_EFULL ADIT_EDENIED ADIT_EUNREACHABLE  a listen address is in use,
  *                needs a privilege, or is not ours; adit_node_why() says
+ *   ADIT_EINVAL  a socket of adit_config_set_sockets() does not fit
  *   ADIT_EIO     no thread, no descriptors
  *   ADIT_ESTATE  it runs already
  *
