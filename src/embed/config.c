@@ -106,7 +106,7 @@ adit_config_resolve(const adit_config *cfg, const char *name, char *out,
 adit_err
 adit_config_set_sockets(adit_config *cfg, const int *fds, size_t n)
 {
-    if (n > ADIT_SOCKETS_MAX)
+    if (n > ADIT_BOUND_MAX)
         return ADIT_EFULL;
     for (size_t i = 0; i < n; i++)
         cfg->cfg.sockets[i] = fds[i];

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* Listeners of one node; more is a mistake in the configuration. */
-#define MAX_LISTENERS ADIT_SOCKETS_MAX
+#define MAX_LISTENERS ADIT_BOUND_MAX
 
 struct adit_node {
     struct adit_worker *w;
@@ -275,13 +275,13 @@ bind_all(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
 {
     struct adit_endpoint at[MAX_LISTENERS];
     size_t n_at;
-    struct adit_sockets sockets = { 0 };
+    struct adit_bound sockets = { 0 };
     adit_err e = parse_listen(&n->cfg, at, &n_at, why);
 
     if (e == ADIT_OK)
-        e = adit_sockets_init(&sockets, n->cfg.sockets, n->cfg.n_sockets, why);
+        e = adit_bound_init(&sockets, n->cfg.sockets, n->cfg.n_sockets, why);
     for (size_t i = 0; e == ADIT_OK && i < n_at; i++) {
-        int fd = adit_sockets_take(&sockets, &at[i]);
+        int fd = adit_bound_take(&sockets, &at[i]);
         struct adit_listener_config lc = {
             .at = at[i],
             .fd = fd,
@@ -316,7 +316,7 @@ bind_all(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
              k++)
             adit_endpoint_to_maddr(&locals[k], &n->listens[n->n_listens++]);
     }
-    return e == ADIT_OK ? adit_sockets_end(&sockets, why) : e;
+    return e == ADIT_OK ? adit_bound_end(&sockets, why) : e;
 }
 
 static struct adit_host_config

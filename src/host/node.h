@@ -14,7 +14,7 @@
 #include "host/host.h"
 #include "host/relay.h"
 #include "host/reserve.h"
-#include "net/sockets.h"
+#include "net/bound.h"
 #include "policy/caps.h"
 
 #define ADIT_NODE_MAX_CLASSES 12
@@ -87,8 +87,8 @@ struct adit_node_config {
     char agent[ADIT_OPT_TEXT_BYTES];
     struct adit_class_config classes[ADIT_NODE_MAX_CLASSES];
     size_t n_classes;
-    /* Not an option: bound sockets for listen.tcp, see net/sockets.h. */
-    int sockets[ADIT_SOCKETS_MAX];
+    /* Not an option: bound sockets for listen.tcp, see net/bound.h. */
+    int sockets[ADIT_BOUND_MAX];
     size_t n_sockets;
 };
 

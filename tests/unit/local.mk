@@ -35,6 +35,6 @@ check_PROGRAMS += %D%/loop/http
 tests_unit_loop_http_SOURCES = %D%/loop/http.c %D%/loop/httpd.h
 check_PROGRAMS += %D%/host/admission
 check_PROGRAMS += %D%/host/refusal
-check_PROGRAMS += %D%/net/sockets %D%/host/proxies
+check_PROGRAMS += %D%/net/bound %D%/host/proxies
 check_PROGRAMS += %D%/embed/sockets
 tests_unit_embed_sockets_SOURCES = %D%/embed/sockets.c %D%/embed/duo.h

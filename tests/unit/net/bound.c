@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "net/sockets.h"
+#include "net/bound.h"
 
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -46,28 +46,28 @@ test_take(void **state)
     int fd[3] = { bound("127.0.0.1", &port[0]), bound("0.0.0.0", &port[1]),
                   bound("127.0.0.1", &port[2]) };
     struct adit_endpoint e;
-    struct adit_sockets s;
+    struct adit_bound s;
 
     (void)state;
-    assert_int_equal(adit_sockets_init(&s, fd, 3, why), ADIT_OK);
+    assert_int_equal(adit_bound_init(&s, fd, 3, why), ADIT_OK);
     e = at("127.0.0.2", port[0]); /* another address */
-    assert_int_equal(adit_sockets_take(&s, &e), -1);
+    assert_int_equal(adit_bound_take(&s, &e), -1);
     e = at("127.0.0.1", port[1]); /* bound to all is not bound to one */
-    assert_int_equal(adit_sockets_take(&s, &e), -1);
+    assert_int_equal(adit_bound_take(&s, &e), -1);
     e = at("0.0.0.0", port[0]); /* nor the other way round */
-    assert_int_equal(adit_sockets_take(&s, &e), -1);
+    assert_int_equal(adit_bound_take(&s, &e), -1);
     e = at("127.0.0.1", port[2]);
-    assert_int_equal(adit_sockets_take(&s, &e), fd[2]);
-    assert_int_equal(adit_sockets_take(&s, &e), -1); /* once */
+    assert_int_equal(adit_bound_take(&s, &e), fd[2]);
+    assert_int_equal(adit_bound_take(&s, &e), -1); /* once */
     e = at("0.0.0.0", 0);
-    assert_int_equal(adit_sockets_take(&s, &e), fd[1]);
-    assert_int_equal(adit_sockets_end(&s, why), ADIT_EINVAL);
+    assert_int_equal(adit_bound_take(&s, &e), fd[1]);
+    assert_int_equal(adit_bound_end(&s, why), ADIT_EINVAL);
     e = at("127.0.0.1", port[0]);
     assert_non_null(strstr(why, adit_endpoint_format(&e, want)));
     e = at("127.0.0.1", 0);
-    assert_int_equal(adit_sockets_take(&s, &e), fd[0]);
-    assert_int_equal(adit_sockets_take(&s, &e), -1);
-    assert_int_equal(adit_sockets_end(&s, why), ADIT_OK);
+    assert_int_equal(adit_bound_take(&s, &e), fd[0]);
+    assert_int_equal(adit_bound_take(&s, &e), -1);
+    assert_int_equal(adit_bound_end(&s, why), ADIT_OK);
     for (int i = 0; i < 3; i++)
         assert_int_equal(close(fd[i]), 0); /* still the caller's */
 }
@@ -76,17 +76,17 @@ static void
 test_refused(void **state)
 {
     char why[ADIT_LISTENER_WHY_BYTES] = "";
-    int fds[ADIT_SOCKETS_MAX + 1] = { -1 };
-    struct adit_sockets s;
+    int fds[ADIT_BOUND_MAX + 1] = { -1 };
+    struct adit_bound s;
 
     (void)state;
-    assert_int_equal(adit_sockets_init(&s, fds, ADIT_SOCKETS_MAX + 1, why),
+    assert_int_equal(adit_bound_init(&s, fds, ADIT_BOUND_MAX + 1, why),
                      ADIT_EFULL);
     assert_non_null(strstr(why, "9 sockets"));
-    assert_int_equal(adit_sockets_init(&s, fds, 1, why), ADIT_EINVAL);
+    assert_int_equal(adit_bound_init(&s, fds, 1, why), ADIT_EINVAL);
     assert_non_null(strstr(why, "not open"));
-    assert_int_equal(adit_sockets_init(&s, fds, 0, why), ADIT_OK);
-    assert_int_equal(adit_sockets_end(&s, why), ADIT_OK);
+    assert_int_equal(adit_bound_init(&s, fds, 0, why), ADIT_OK);
+    assert_int_equal(adit_bound_end(&s, why), ADIT_OK);
 }
 
 int

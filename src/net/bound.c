@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "net/sockets.h"
+#include "net/bound.h"
 
 adit_err
-adit_sockets_init(struct adit_sockets *s, const int *fds, size_t n,
-                  char why[ADIT_LISTENER_WHY_BYTES])
+adit_bound_init(struct adit_bound *s, const int *fds, size_t n,
+                char why[ADIT_LISTENER_WHY_BYTES])
 {
     adit_err e = ADIT_OK;
 
-    *s = (struct adit_sockets){ 0 };
-    if (n > ADIT_SOCKETS_MAX) {
+    *s = (struct adit_bound){ 0 };
+    if (n > ADIT_BOUND_MAX) {
         snprintf(why, ADIT_LISTENER_WHY_BYTES,
                  "%zu sockets were handed over, more than %d", n,
-                 ADIT_SOCKETS_MAX);
+                 ADIT_BOUND_MAX);
         return ADIT_EFULL;
     }
     for (size_t i = 0; e == ADIT_OK && i < n; i++) {
@@ -23,7 +23,7 @@ adit_sockets_init(struct adit_sockets *s, const int *fds, size_t n,
 }
 
 int
-adit_sockets_take(struct adit_sockets *s, const struct adit_endpoint *at)
+adit_bound_take(struct adit_bound *s, const struct adit_endpoint *at)
 {
     for (size_t i = 0; i < s->n; i++) {
         struct adit_endpoint here = s->at[i];
@@ -41,8 +41,7 @@ adit_sockets_take(struct adit_sockets *s, const struct adit_endpoint *at)
 }
 
 adit_err
-adit_sockets_end(const struct adit_sockets *s,
-                 char why[ADIT_LISTENER_WHY_BYTES])
+adit_bound_end(const struct adit_bound *s, char why[ADIT_LISTENER_WHY_BYTES])
 {
     char text[ADIT_ENDPOINT_TEXT_BYTES];
 
