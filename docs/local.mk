@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # The manual pages, the sample file, and the example that EMBEDDING.md shows.
 dist_man_MANS = %D%/man/adit.1 %D%/man/aditd.8
-dist_doc_DATA = %D%/aditd.conf.sample %D%/OPERATING.md %D%/EMBEDDING.md
+dist_doc_DATA = %D%/aditd.conf.sample %D%/OPERATING.md %D%/EMBEDDING.md \
+	%D%/METRICS.md
 
 noinst_PROGRAMS += docs/examples/hello
 docs_examples_hello_SOURCES = %D%/examples/hello.c
 docs_examples_hello_LDADD = libadit.la
 
 # What is made from the option table; tests/checks/docs.sh compares.
-docs: aditd
+docs: aditd src/metrics/page
 	./aditd --man > $(top_srcdir)/docs/man/aditd.8
 	./aditd --sample-config > $(top_srcdir)/docs/aditd.conf.sample
+	./src/metrics/page > $(top_srcdir)/docs/METRICS.md
 .PHONY: docs

@@ -546,6 +546,7 @@ adit_host_new(const struct adit_host_config *cfg, struct adit_host **out)
     adit_list_init(&h->services);
     adit_list_init(&h->watches);
     adit_list_init(&h->stalled);
+    adit_pacer_init(&h->pacer, h->w, h->metrics);
     adit_list_init(&h->reserves);
     adit_list_init(&h->connects);
     e = adit_map_init(&h->peers, mem, adit_worker_rng(cfg->w));

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "codec/maddr.h"
 #include "host/hstream.h"
+#include "host/pacer.h"
 #include "host/refusal.h"
 #include "net/conn.h"
 #include "net/listener.h"
@@ -132,6 +133,7 @@ struct adit_host {
     struct adit_endpoint bind4, bind6; /* where we listen; none: nowhere */
     struct adit_resolver *resolver;    /* borrowed; may be NULL */
     struct adit_list stalled;          /* bridges that wait, longest first */
+    struct adit_pacer pacer;           /* and those that wait for a rate */
     struct adit_caps caps;
     const struct adit_asn *asn; /* borrowed; NULL: none is known */
     struct adit_refusal_log refusals;

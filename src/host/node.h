@@ -132,8 +132,8 @@ void adit_class_config_resolve(const struct adit_node_config *cfg,
                                const struct adit_class_config *in,
                                struct adit_class_config *out);
 
-struct adit_acl;
 struct adit_node;
+struct adit_rules;
 
 #define ADIT_NODE_WHY_BYTES 256
 
@@ -160,6 +160,16 @@ ADIT_MUST_USE adit_err adit_node_make(struct adit_worker *w,
                                       struct adit_node **out,
                                       char why[ADIT_NODE_WHY_BYTES]);
 
+/*
+ * Change the options that may change while it runs, by a configuration that
+ * _check took, and rules made from it (NULL: it is no relay).  All or
+ * nothing: ADIT_ENOMEM, ADIT_ESTATE (it is closed); `rules` is still the
+ * caller's then.
+ */
+ADIT_MUST_USE adit_err adit_node_change(struct adit_node *n,
+                                        const struct adit_node_config *cfg,
+                                        struct adit_rules *rules);
+
 /* Ends everything; a turn later, _destroy.  Twice is fine. */
 void adit_node_close(struct adit_node *n);
 void adit_node_destroy(struct adit_node *n);
@@ -171,13 +181,6 @@ struct adit_relay *adit_node_relay(struct adit_node *n);
 /* Where it listens, as bound, /p2p not included.  Borrowed. */
 const struct adit_maddr *adit_node_listens(const struct adit_node *n,
                                            size_t *count);
-
-/*
- * The balancers from now on, as adit_proxies_new made them on the worker's
- * memory; connections that are there already stay what they are.  Takes `a`,
- * which may be NULL.
- */
-void adit_node_set_proxies(struct adit_node *n, struct adit_acl *a);
 
 /* What is announced changed: a reservation came or went. */
 void adit_node_set_circuit_addrs(struct adit_node *n,
