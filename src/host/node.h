@@ -132,6 +132,7 @@ void adit_class_config_resolve(const struct adit_node_config *cfg,
                                struct adit_class_config *out);
 
 struct adit_node;
+struct adit_rules;
 
 #define ADIT_NODE_WHY_BYTES 256
 
@@ -156,6 +157,16 @@ ADIT_MUST_USE adit_err adit_node_make(struct adit_worker *w,
                                       const struct adit_dialer *dialer,
                                       struct adit_node **out,
                                       char why[ADIT_NODE_WHY_BYTES]);
+
+/*
+ * Change the options that may change while it runs, by a configuration that
+ * _check took, and rules made from it (NULL: it is no relay).  All or
+ * nothing: ADIT_ENOMEM, ADIT_ESTATE (it is closed); `rules` is still the
+ * caller's then.
+ */
+ADIT_MUST_USE adit_err adit_node_change(struct adit_node *n,
+                                        const struct adit_node_config *cfg,
+                                        struct adit_rules *rules);
 
 /* Ends everything; a turn later, _destroy.  Twice is fine. */
 void adit_node_close(struct adit_node *n);

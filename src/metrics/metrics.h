@@ -87,6 +87,11 @@ enum adit_metric_kind {
       "")                                                                     \
     X(CONN_REFUSED_FDS, COUNTER, "adit_connections_refused_total",            \
       "rule=\"descriptors\"", "connections refused for want of descriptors")  \
+    X(PROXY_BAD, COUNTER, "adit_proxy_refused_total", "why=\"header\"",       \
+      "connections from balancers that did not say for whom they are")        \
+    X(PROXY_SILENT, COUNTER, "adit_proxy_refused_total", "why=\"silent\"",    \
+      "")                                                                     \
+    X(PROXY_FULL, COUNTER, "adit_proxy_refused_total", "why=\"full\"", "")    \
     X(STREAMS, GAUGE, "adit_streams", "", "streams open")                     \
     X(STREAMS_REFUSED, COUNTER, "adit_streams_refused_total", "",             \
       "streams reset because of a limit or an unknown protocol")              \

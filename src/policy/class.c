@@ -11,42 +11,58 @@ adit_class_may_dial(const struct adit_class *v, uint8_t src, uint8_t dst)
            (v[dst].dialled_by >> src & 1) != 0;
 }
 
-/* 0 is no limit: the widest of all. */
-static uint64_t
-join(uint64_t a, uint64_t b, bool wider)
-{
-    if (a == 0 || b == 0)
-        return wider ? 0 : a + b;
-    return wider ? ADIT_MAX(a, b) : ADIT_MIN(a, b);
-}
-
-/* Put the limits that are announced where there is none. */
-static void
-announce(struct adit_circuit_terms *t)
-{
-    if (t->duration_s == 0)
-        t->duration_s = ADIT_ANNOUNCED_S;
-    if (t->data_bytes == 0)
-        t->data_bytes = ADIT_ANNOUNCED_BYTES;
-}
-
 struct adit_circuit_terms
 adit_class_terms(const struct adit_class *c)
 {
-    return adit_class_join(c, c, false);
+    struct adit_circuit_terms t = {
+        .duration_s = c->circuit_s,
+        .data_bytes = c->circuit_bytes,
+        .bytes_s = c->circuit_bytes_s,
+    };
+
+    if (c->announce_limit && t.duration_s == 0)
+        t.duration_s = ADIT_ANNOUNCED_S;
+    if (c->announce_limit && t.data_bytes == 0)
+        t.data_bytes = ADIT_ANNOUNCED_BYTES;
+    return t;
+}
+
+static uint64_t
+narrower(uint64_t a, uint64_t b)
+{
+    return a == 0 || b == 0 ? a + b : ADIT_MIN(a, b);
 }
 
 struct adit_circuit_terms
-adit_class_join(const struct adit_class *src, const struct adit_class *dst,
-                bool wider)
+adit_terms_narrow(struct adit_circuit_terms a, struct adit_circuit_terms b)
 {
-    struct adit_circuit_terms t = {
-        .duration_s = (uint32_t)join(src->circuit_s, dst->circuit_s, wider),
-        .data_bytes = join(src->circuit_bytes, dst->circuit_bytes, wider),
-        .bytes_s = join(src->circuit_bytes_s, dst->circuit_bytes_s, wider),
+    return (struct adit_circuit_terms){
+        .duration_s = (uint32_t)narrower(a.duration_s, b.duration_s),
+        .data_bytes = narrower(a.data_bytes, b.data_bytes),
+        .bytes_s = narrower(a.bytes_s, b.bytes_s),
     };
+}
 
-    if (src->announce_limit || dst->announce_limit)
-        announce(&t);
-    return t;
+/* `announced` stands for none, and is said. */
+static uint64_t
+wider(uint64_t a, uint64_t b, uint64_t announced)
+{
+    if (a == announced || b == announced)
+        return announced;
+    return a == 0 || b == 0 ? 0 : ADIT_MAX(a, b);
+}
+
+struct adit_circuit_terms
+adit_terms_join(struct adit_circuit_terms src, struct adit_circuit_terms dst,
+                bool is_wider)
+{
+    if (!is_wider)
+        return adit_terms_narrow(src, dst);
+    return (struct adit_circuit_terms){
+        .duration_s =
+            (uint32_t)wider(src.duration_s, dst.duration_s, ADIT_ANNOUNCED_S),
+        .data_bytes =
+            wider(src.data_bytes, dst.data_bytes, ADIT_ANNOUNCED_BYTES),
+        .bytes_s = wider(src.bytes_s, dst.bytes_s, 0),
+    };
 }

@@ -13,3 +13,4 @@ src_policy_libpolicy_la_SOURCES += %D%/asn.c %D%/asn.h
 src_policy_libpolicy_la_SOURCES += %D%/caps.c %D%/caps.h
 src_policy_libpolicy_la_SOURCES += %D%/class.c %D%/class.h
 src_policy_libpolicy_la_SOURCES += %D%/pace.c %D%/pace.h
+src_policy_libpolicy_la_SOURCES += %D%/account.c %D%/account.h

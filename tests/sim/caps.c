@@ -84,12 +84,12 @@ test_caps(void **state)
     v[1] = raw_new(&s->kits[0], s->r.relay, 9, false);
     r = raw_new(&s->kits[0], s->r.relay, 9, false);
     assert_true(raw_wait_over(r, ADIT_S));
-    assert_int_equal(metric(s, ADIT_M_CONN_REFUSED_HANDSHAKES_IP), 1);
+    assert_int_equal(metric(s, ADIT_M_REFUSED_HANDSHAKES_PER_IP), 1);
     raw_free(r, false);
     v[3] = raw_ready(&s->kits[0], s->r.relay, 1);
     r = raw_new(&s->kits[0], s->r.relay, 1, false);
     assert_true(raw_wait_over(r, ADIT_S));
-    assert_int_equal(metric(s, ADIT_M_CONN_REFUSED_IP), 1);
+    assert_int_equal(metric(s, ADIT_M_REFUSED_CONNS_PER_IP), 1);
     raw_free(r, false);
 
     for (unsigned i = 0; i < 4; i++)

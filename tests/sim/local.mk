@@ -10,3 +10,4 @@ check_PROGRAMS += %D%/hostile
 check_PROGRAMS += %D%/flood
 check_PROGRAMS += %D%/random
 check_PROGRAMS += %D%/caps
+check_PROGRAMS += %D%/classes
