@@ -627,6 +627,12 @@ adit_node_relay(struct adit_node *n)
     return n->relay;
 }
 
+const struct adit_node_config *
+adit_node_cfg(const struct adit_node *n)
+{
+    return &n->cfg;
+}
+
 const struct adit_maddr *
 adit_node_listens(const struct adit_node *n, size_t *count)
 {

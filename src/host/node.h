@@ -178,6 +178,9 @@ struct adit_host *adit_node_host(struct adit_node *n);
 /* NULL: it is no relay. */
 struct adit_relay *adit_node_relay(struct adit_node *n);
 
+/* The options that hold now.  Borrowed. */
+const struct adit_node_config *adit_node_cfg(const struct adit_node *n);
+
 /* Where it listens, as bound, /p2p not included.  Borrowed. */
 const struct adit_maddr *adit_node_listens(const struct adit_node *n,
                                            size_t *count);
