@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "loop/http.h"
 
+#include "base/secret.h"
 #include "loop/turn.h"
 
 #include <event2/buffer.h>
@@ -727,7 +728,9 @@ adit_http_free(struct adit_http *h)
         drop_conn(ADIT_CONTAINER_OF(h->conns.next, struct conn, link));
     adit_task_cancel(&h->pump_task);
     adit_resolver_free(h->resolver);
-    if (h->bearer != NULL)
+    if (h->bearer != NULL) {
+        adit_wipe(h->bearer, h->bearer_bytes);
         adit_mem_free(h->mem, h->bearer, h->bearer_bytes);
+    }
     ADIT_FREE(h->mem, h);
 }
