@@ -85,16 +85,13 @@ enum adit_metric_kind {
       "reason=\"buffers\"", "")                                               \
     X(CONN_IDLE, COUNTER, "adit_connection_errors_total", "reason=\"idle\"",  \
       "")                                                                     \
-    X(CONN_REFUSED_TOTAL, COUNTER, "adit_connections_refused_total",          \
-      "rule=\"connections\"", "connections refused before authentication")    \
-    X(CONN_REFUSED_IP, COUNTER, "adit_connections_refused_total",             \
-      "rule=\"connections_per_ip\"", "")                                      \
-    X(CONN_REFUSED_HANDSHAKES, COUNTER, "adit_connections_refused_total",     \
-      "rule=\"handshakes\"", "")                                              \
-    X(CONN_REFUSED_HANDSHAKES_IP, COUNTER, "adit_connections_refused_total",  \
-      "rule=\"handshakes_per_ip\"", "")                                       \
     X(CONN_REFUSED_FDS, COUNTER, "adit_connections_refused_total",            \
-      "rule=\"descriptors\"", "")                                             \
+      "rule=\"descriptors\"", "connections refused for want of descriptors")  \
+    X(PROXY_BAD, COUNTER, "adit_proxy_refused_total", "why=\"header\"",       \
+      "connections from balancers that did not say for whom they are")        \
+    X(PROXY_SILENT, COUNTER, "adit_proxy_refused_total", "why=\"silent\"",    \
+      "")                                                                     \
+    X(PROXY_FULL, COUNTER, "adit_proxy_refused_total", "why=\"full\"", "")    \
     X(STREAMS, GAUGE, "adit_streams", "", "streams open")                     \
     X(STREAMS_REFUSED, COUNTER, "adit_streams_refused_total", "",             \
       "streams reset because of a limit or an unknown protocol")              \
