@@ -276,9 +276,10 @@ on_answer(struct evhttp_request *req, void *arg)
     if (op == NULL)
         return;
     if (req == NULL) {
-        e = c->failure;
+        /* One that never was connected was never closed either. */
+        e = c->is_gone ? c->failure : ADIT_EUNREACHABLE;
     } else if (evhttp_request_get_response_code(req) == 0) {
-        e = ADIT_EUNREACHABLE; /* never connected */
+        e = ADIT_EUNREACHABLE; /* refused */
     } else {
         e = take_answer(op, req);
         is_over = e != ADIT_OK;

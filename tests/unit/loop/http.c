@@ -554,6 +554,9 @@ static const struct dns_row zone[] = {
     { "two.example", DNS_A, "127.0.0.1" },
     { "two.example", DNS_AAAA, "::1" },
     { "dead.example", DNS_A, "127.0.0.2" },
+    { "far.example", DNS_A, "224.0.0.1" }, /* no TCP goes there */
+    { "far_and_near.example", DNS_A, "224.0.0.1" },
+    { "far_and_near.example", DNS_A, "127.0.0.1" },
     { "mute.example", DNS_A, "127.0.0.1" },
     { "mute.example", DNS_MUTE_AAAA, NULL },
     { "silent.example", DNS_SILENT, NULL },
@@ -567,6 +570,8 @@ static const struct {
     { "a name", "good.example", ADIT_OK },
     { "never asked for", "localhost", ADIT_OK },
     { "one of its addresses", "two.example", ADIT_OK },
+    { "an address that there is no way to", "far.example", ADIT_EUNREACHABLE },
+    { "it, and then another", "far_and_near.example", ADIT_OK },
     { "none of its addresses", "dead.example", ADIT_EUNREACHABLE },
     { "a server that is silent about IPv6", "mute.example", ADIT_OK },
     { "no such name", "none.example", ADIT_ERESOLVE },
