@@ -169,6 +169,9 @@ check(sqlite3 *db, const char *file, char why[ADIT_LEDGER_WHY_TEXT_BYTES])
 
     if (rc == SQLITE_OK && strcmp(text, "ok") == 0)
         return ADIT_OK;
+    for (char *p = text; *p != '\0'; p++)
+        if (*p == '\n')
+            *p = ' ';
     snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES,
              "%s: it is damaged (%s); restore a copy, or move it away and "
              "a new one is made",

@@ -60,3 +60,6 @@ EXTRA_DIST += %D%/admin/client.h
 check_PROGRAMS += %D%/admin/desk
 tests_unit_admin_desk_SOURCES = %D%/admin/desk.c %D%/admin/fakes.c \
 	%D%/admin/fakes.h
+noinst_PROGRAMS += %D%/admin/faked
+tests_unit_admin_faked_SOURCES = %D%/admin/faked.c %D%/admin/fakes.c \
+	%D%/admin/fakes.h
