@@ -4,6 +4,12 @@ dist_man_MANS = %D%/man/adit.1 %D%/man/aditd.8
 dist_doc_DATA = %D%/aditd.conf.sample %D%/OPERATING.md %D%/EMBEDDING.md \
 	%D%/METRICS.md
 
+# For those who watch a relay.
+grafanadir = $(pkgdatadir)/grafana
+dist_grafana_DATA = %D%/grafana/adit-relay.json
+prometheusdir = $(pkgdatadir)/prometheus
+dist_prometheus_DATA = %D%/prometheus/adit-alerts.yml
+
 noinst_PROGRAMS += docs/examples/hello
 docs_examples_hello_SOURCES = %D%/examples/hello.c
 docs_examples_hello_LDADD = libadit.la
