@@ -3,13 +3,21 @@
 
 #include "host/host.h"
 
+/*
+ * A reader that takes nothing for so long has stopped; for less, its socket
+ * was full, as everybody's is now and then.  Arbitrary: some round trips.
+ */
+#define STOPPED_US ADIT_S
+
 /* One way through: from `from`, to the other side's stream. */
 struct side {
     struct adit_bridge *b;
-    struct adit_hstream *from;
-    bool is_done; /* nothing more goes this way */
+    struct adit_hstream *from; /* NULL: gone */
+    bool is_done;              /* nothing more goes this way */
     bool at_limit;
+    bool is_blocked; /* its reader did not take all; _on_room follows */
     uint64_t n_bytes;
+    uint64_t lost_bytes; /* waited when the stream ended */
 };
 
 struct adit_bridge {
@@ -19,6 +27,7 @@ struct adit_bridge {
     struct adit_instant born;
     struct adit_timer timer; /* its time */
     struct adit_task task;   /* to end it, when nobody is in the middle */
+    struct adit_paced paced;
     struct adit_list stalled_link;
     struct adit_instant stalled_since;
     enum adit_bridge_why why;
@@ -96,30 +105,37 @@ conclude(struct adit_bridge *b, enum adit_bridge_why why)
     b->why = why;
     adit_timer_stop(b->h->w, &b->timer);
     adit_list_remove(&b->stalled_link);
+    adit_paced_stop(&b->paced);
     adit_task_post(b->h->w, &b->task);
 }
 
-static void
-stall(struct adit_bridge *b)
+/* What waits on it, and may still be carried. */
+static uint64_t
+waiting_bytes(const struct side *sd)
 {
-    if (adit_list_is_linked(&b->stalled_link))
-        return;
-    b->stalled_since = adit_worker_now(b->h->w);
-    adit_list_push_tail(&b->h->stalled, &b->stalled_link);
+    if (sd->from == NULL || sd->is_done)
+        return 0;
+    return ADIT_MIN((uint64_t)sd->from->rx.n_bytes,
+                    sd->b->budget.left_bytes[dir_of(sd)] - sd->lost_bytes);
 }
 
+/* Forget what waits, but that it came. */
+static void
+lose(struct side *sd)
+{
+    sd->lost_bytes += waiting_bytes(sd);
+}
+
+/* Is it in the list of those whose reader does not take, as it should? */
 static void
 check_stalled(struct adit_bridge *b)
 {
-    bool waits = false;
-
-    for (int i = 0; i < 2; i++)
-        if (b->side[i].from != NULL && b->side[i].from->rx.n_bytes > 0)
-            waits = true;
-    if (!waits)
+    if (!b->side[0].is_blocked && !b->side[1].is_blocked) {
         adit_list_remove(&b->stalled_link);
-    else
-        stall(b);
+    } else if (!adit_list_is_linked(&b->stalled_link)) {
+        b->stalled_since = adit_worker_now(b->h->w);
+        adit_list_push_tail(&b->h->stalled, &b->stalled_link);
+    }
 }
 
 /* This way is over: the other end hears FIN. */
@@ -141,7 +157,8 @@ on_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
 {
     struct side *sd = ctx;
     struct adit_bridge *b = sd->b;
-    uint64_t left;
+    bool is_rated = !adit_paced_is_free(&b->paced);
+    uint64_t left, may;
     size_t n;
 
     (void)s;
@@ -149,24 +166,25 @@ on_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
         return 0;
     if (sd->is_done)
         return in.n; /* beyond the limit: dropped, and not granted again */
-    left = b->budget.left_bytes[dir_of(sd)];
+    left = ADIT_MIN((uint64_t)in.n, b->budget.left_bytes[dir_of(sd)]);
+    may = is_rated ? adit_paced_may(&b->paced, left) : left;
     b->is_pumping = true;
-    n = adit_hstream_write(
-        to(sd),
-        (struct adit_mslice){ in.p, left < in.n ? (size_t)left : in.n });
+    n = adit_hstream_write(to(sd), (struct adit_mslice){ in.p, (size_t)may });
     b->is_pumping = false;
     if (n > 0) {
         size_t granted = 0;
 
+        sd->n_bytes += n;
+        adit_metric_add(b->h->metrics, ADIT_M_RELAYED_BYTES, n);
+        if (is_rated)
+            adit_paced_spend(&b->paced, n);
         if (adit_budget_charge(&b->budget, dir_of(sd), n,
                                adit_worker_now(b->h->w),
                                &granted) == ADIT_EEXPIRED) {
             conclude(b, ADIT_BRIDGE_TIME);
             return n;
         }
-        sd->n_bytes += n;
         adit_hstream_credit(sd->from, n);
-        adit_metric_add(b->h->metrics, ADIT_M_RELAYED_BYTES, n);
         if (b->budget.left_bytes[dir_of(sd)] == 0) {
             sd->at_limit = true;
             side_done(sd);
@@ -175,8 +193,10 @@ on_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
         /* It moved: it is not the one that waits longest. */
         adit_list_remove(&b->stalled_link);
     }
-    if (n < in.n)
-        stall(b);
+    sd->is_blocked = n < may;
+    check_stalled(b);
+    if (may < left)
+        adit_paced_wait(&b->paced);
     return n;
 }
 
@@ -203,6 +223,7 @@ on_room(void *ctx, struct adit_hstream *s)
     (void)s;
     if (b->is_over)
         return;
+    sd->is_blocked = false;
     adit_hstream_resume(sd->from);
     if (!b->is_over)
         check_stalled(b);
@@ -216,6 +237,7 @@ on_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
     (void)s;
     (void)why;
     (void)code;
+    lose(sd);
     sd->from = NULL;
     conclude(sd->b, ADIT_BRIDGE_RESET);
 }
@@ -226,6 +248,64 @@ static const struct adit_hstream_ops ops = {
     .on_room = on_room,
     .on_end = on_end,
 };
+
+/* ---- at a rate ----------------------------------------------------------- */
+
+/* What waits on it for a reader that takes it. */
+static uint64_t
+side_wants(const struct side *sd)
+{
+    return sd->is_blocked || sd->b->is_over ? 0 : waiting_bytes(sd);
+}
+
+static uint64_t
+wants(void *ctx)
+{
+    const struct adit_bridge *b = ctx;
+
+    return side_wants(&b->side[0]) + side_wants(&b->side[1]);
+}
+
+/* Up to `n`; returns what is left of it. */
+static uint64_t
+carry_side(struct side *sd, uint64_t n)
+{
+    struct adit_paced *c = &sd->b->paced;
+    uint64_t rest = c->lent - n;
+
+    c->lent = n;
+    if (side_wants(sd) > 0)
+        adit_hstream_resume(sd->from);
+    return c->lent += rest;
+}
+
+/*
+ * The way with less first, and up to half for it: so an answer is not held
+ * up by the bulk that it answers, and two bulks get the same.
+ */
+static void
+carry(void *ctx, uint64_t n)
+{
+    struct adit_bridge *b = ctx;
+    int less = side_wants(&b->side[1]) < side_wants(&b->side[0]);
+
+    n = carry_side(&b->side[less], (n + 1) / 2);
+    carry_side(&b->side[!less], n);
+}
+
+static void
+give_up(void *ctx)
+{
+    conclude(ctx, ADIT_BRIDGE_CLOSED);
+}
+
+static const struct adit_paced_ops paced_ops = {
+    .wants = wants,
+    .carry = carry,
+    .fail = give_up,
+};
+
+/* ---- the whole ------------------------------------------------------------ */
 
 static void
 on_time(void *ctx)
@@ -252,6 +332,8 @@ adit_bridge_new(struct adit_host *h, struct adit_hstream *src,
     b->task = (struct adit_task){ .fn = finish, .ctx = b };
     b->on_end = on_end_fn;
     b->ctx = ctx;
+    adit_paced_init(&b->paced, &h->pacer, terms->bytes_s, terms->peers,
+                    &paced_ops, b);
     if (terms->budget.ends.us != ADIT_NEVER.us &&
         adit_timer_set(h->w, &b->timer, terms->budget.ends) != ADIT_OK) {
         ADIT_FREE(h->mem, b);
@@ -274,12 +356,18 @@ void
 adit_bridge_counts(const struct adit_bridge *b, struct adit_bridge_counts *out)
 {
     for (int i = 0; i < 2; i++) {
-        const struct adit_hstream *from = b->side[i].from;
+        const struct side *sd = &b->side[i];
 
-        out->handed_bytes[i] = b->side[i].n_bytes;
+        out->handed_bytes[i] = sd->n_bytes;
         out->accepted_bytes[i] =
-            b->side[i].n_bytes + (from != NULL ? from->rx.n_bytes : 0);
+            sd->n_bytes + sd->lost_bytes + waiting_bytes(sd);
     }
+}
+
+bool
+adit_bridge_is_paced(const struct adit_bridge *b)
+{
+    return b->paced.is_waiting;
 }
 
 void
@@ -296,14 +384,20 @@ adit_bridge_end_now(struct adit_bridge *b)
     finish(b);
 }
 
-/* NULL: none that could be let go. */
+/* ---- the buffers are full -------------------------------------------------- */
+
+static bool
+may_go(const struct adit_paced *c)
+{
+    /* What it is just writing lies in what would be freed. */
+    return !ADIT_CONTAINER_OF(c, struct adit_bridge, paced)->is_pumping;
+}
+
 static struct adit_bridge *
 longest_stalled(const struct adit_host *h)
 {
-    struct adit_list *head = (struct adit_list *)(uintptr_t)&h->stalled;
-
-    ADIT_LIST_EACH(n, tmp, head)
-    {
+    for (struct adit_list *n = h->stalled.next; n != &h->stalled;
+         n = n->next) {
         struct adit_bridge *b =
             ADIT_CONTAINER_OF(n, struct adit_bridge, stalled_link);
 
@@ -313,24 +407,45 @@ longest_stalled(const struct adit_host *h)
     return NULL;
 }
 
+/* See _relieve.  NULL: none that could be let go. */
+static struct adit_bridge *
+first_to_go(const struct adit_host *h, struct adit_instant *since)
+{
+    struct adit_bridge *stalled = longest_stalled(h);
+    struct adit_paced *c = adit_pacer_longest(&h->pacer, may_go);
+
+    *since = stalled != NULL ? stalled->stalled_since : ADIT_NEVER;
+    if (c == NULL || c->since.us >= since->us ||
+        (stalled != NULL &&
+         adit_instant_sub(adit_worker_now(h->w), *since) >= STOPPED_US))
+        return stalled;
+    *since = c->since;
+    return ADIT_CONTAINER_OF(c, struct adit_bridge, paced);
+}
+
 bool
 adit_bridge_relieve(struct adit_host *h)
 {
-    struct adit_bridge *b = longest_stalled(h);
+    struct adit_instant since;
+    struct adit_bridge *b = first_to_go(h, &since);
 
     if (b == NULL)
         return false;
     conclude(b, ADIT_BRIDGE_STALLED);
-    for (int i = 0; i < 2; i++)
-        if (b->side[i].from != NULL)
-            adit_hstream_discard(b->side[i].from);
+    for (int i = 0; i < 2; i++) {
+        if (b->side[i].from == NULL)
+            continue;
+        lose(&b->side[i]);
+        adit_hstream_discard(b->side[i].from);
+    }
     return true;
 }
 
 struct adit_instant
 adit_bridge_waits_since(const struct adit_host *h)
 {
-    const struct adit_bridge *b = longest_stalled(h);
+    struct adit_instant since;
 
-    return b != NULL ? b->stalled_since : ADIT_NEVER;
+    (void)first_to_go(h, &since);
+    return since;
 }

@@ -5,7 +5,8 @@
  * No buffer of its own.  What the destination does not take stays with the
  * stream it came on, and its sender gets no further window.  The budget bites
  * at the exact byte: the last one that fits is carried, then that way is
- * half-closed; and at the exact time: both streams are reset.
+ * half-closed; and at the exact time: both streams are reset.  A rate bites
+ * in the same way: what may not go yet stays where it is (host/pacer.h).
  * Thread: one worker.
  */
 #ifndef ADIT_HOST_BRIDGE_H
@@ -39,9 +40,12 @@ struct adit_bridge_terms {
     struct adit_rate *peers[2];
 };
 
-/* Circuit payload, indexed by enum adit_dir. */
+/*
+ * Circuit payload, indexed by enum adit_dir.  Neither ever falls; bytes beyond
+ * the data limit are in neither.
+ */
 struct adit_bridge_counts {
-    uint64_t accepted_bytes[2]; /* taken from the sender's stream */
+    uint64_t accepted_bytes[2]; /* came on the sender's stream; may wait */
     uint64_t handed_bytes[2];   /* put into the receiver's connection */
 };
 
@@ -65,7 +69,7 @@ ADIT_MUST_USE adit_err adit_bridge_new(
 
 void adit_bridge_counts(const struct adit_bridge *b,
                         struct adit_bridge_counts *out);
-/* Does it wait for a rate? */
+/* Does it have something to carry and wait for a rate? */
 bool adit_bridge_is_paced(const struct adit_bridge *b);
 
 /* End it by reset; on_end follows. */
@@ -75,8 +79,10 @@ void adit_bridge_close(struct adit_bridge *b);
 void adit_bridge_end_now(struct adit_bridge *b);
 
 /*
- * Free at once what waits on the circuit that has stalled longest; it is
- * reset at the end of the turn.  False: none is stalled.
+ * Free at once what waits on one circuit; it is reset at the end of the turn.
+ * The one whose reader stopped longest ago, a second or more; else, of those
+ * whose reader does not take and those that wait for a rate, the one that
+ * moved longest ago.  False: there is none.
  */
 bool adit_bridge_relieve(struct adit_host *h);
 
