@@ -33,7 +33,7 @@ has_options() {
     return $missing
 }
 
-same_metrics() { diff "$1" <("$abs_top_builddir/src/metrics/page"); }
+same_metrics() { diff "$1" <("$abs_top_builddir/docs/metrics"); }
 
 has_example() {
     diff <(sed -n '/^```c$/,/^```$/{/^```/d;p}' "$1") "$docs/examples/hello.c"
@@ -43,7 +43,7 @@ clean "aditd.8 is what aditd --man prints (make docs)" \
     same_man "$docs/man/aditd.8"
 clean "aditd.conf.sample is what aditd --sample-config prints (make docs)" \
     same_sample "$docs/aditd.conf.sample"
-clean "METRICS.md is what src/metrics/page prints (make docs)" \
+clean "METRICS.md is what docs/metrics prints (make docs)" \
     same_metrics "$docs/METRICS.md"
 clean "adit.1 has every option" has_options "$docs/man/adit.1"
 clean "EMBEDDING.md shows docs/examples/hello.c" has_example "$docs/EMBEDDING.md"

@@ -11,4 +11,4 @@ installcheck-local:
 	CC='$(CC)' libdir='$(DESTDIR)$(libdir)' \
 	  bindir='$(DESTDIR)$(bindir)' $(BASH_PATH) $(srcdir)/%D%/installed.sh
 %D%/relay.log: tests/unit/admin/faked adit
-%D%/watching.log: src/metrics/page
+%D%/watching.log: docs/metrics

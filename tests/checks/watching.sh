@@ -4,7 +4,7 @@
 . "${0%/*}/lib.sh"
 
 docs=$abs_top_srcdir/docs
-page=$abs_top_builddir/src/metrics/page
+page=$abs_top_builddir/docs/metrics
 
 # ours FILE: each of our names in it is in the list, with its labels' values.
 ours() {

@@ -63,3 +63,5 @@ tests_unit_admin_desk_SOURCES = %D%/admin/desk.c %D%/admin/fakes.c \
 noinst_PROGRAMS += %D%/admin/faked
 tests_unit_admin_faked_SOURCES = %D%/admin/faked.c %D%/admin/fakes.c \
 	%D%/admin/fakes.h
+check_PROGRAMS += %D%/cli/table
+tests_unit_cli_table_SOURCES = %D%/cli/table.c src/cli/table.c
