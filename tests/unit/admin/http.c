@@ -326,6 +326,34 @@ test_crowd(void **state)
     web_fini(&w);
 }
 
+/* Every allocation fails in turn: a page, or the end of the connection. */
+static void
+test_oom(void **state)
+{
+    bool is_whole = false;
+
+    (void)state;
+    for (uint64_t n = 1; !is_whole; n++) {
+        struct web w;
+        struct client c;
+
+        web_init(&w);
+        client_init(&c, &w.r, dial(&w));
+        /* The test's own timer has its room. */
+        assert_int_equal(adit_timer_set(w.r.w, &w.r.watchdog, ADIT_NEVER),
+                         ADIT_OK);
+        w.r.mem.fail_at = w.r.mem.n_allocs + n;
+        w.r.mem.fail_once = true;
+        client_say(&c, "GET /small HTTP/1.1\r\n\r\n");
+        client_read(&c, 0);
+        is_whole = w.r.mem.n_allocs < w.r.mem.fail_at;
+        if (is_whole)
+            assert_non_null(strstr(c.text, "hello"));
+        client_fini(&c);
+        web_fini(&w);
+    }
+}
+
 static void
 test_taken(void **state)
 {
@@ -349,7 +377,7 @@ main(void)
         cmocka_unit_test(test_heads),     cmocka_unit_test(test_addrs),
         cmocka_unit_test(test_requests),  cmocka_unit_test(test_long_head),
         cmocka_unit_test(test_long_page), cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_taken),     cmocka_unit_test(test_oom),
     };
 
     return cmocka_run_group_tests_name("admin/http", tests, NULL, NULL);
