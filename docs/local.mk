@@ -14,6 +14,7 @@ noinst_PROGRAMS += docs/examples/hello
 docs_examples_hello_SOURCES = %D%/examples/hello.c
 docs_examples_hello_LDADD = libadit.la
 
+# Prints METRICS.md.
 noinst_PROGRAMS += docs/metrics
 docs_metrics_SOURCES = %D%/metrics.c
 docs_metrics_LDADD = src/metrics/libmetrics.la src/base/libbase.la \

@@ -174,7 +174,8 @@ ADIT_API size_t adit_config_resolve(const adit_config *cfg, const char *name,
  * listen.tcp does not name, that is not TCP, or that takes both IPv4 and IPv6
  * keeps the node from starting, adit_node_why() says which.  The numbers are
  * copied; a node that starts closes them and keeps duplicates, one that does
- * not leaves them open.  ADIT_EFULL: more than eight.  Since: 0.1
+ * not leaves them open.  A node that is to dial from the port it listens on
+ * needs SO_REUSEPORT set on them.  ADIT_EFULL: more than eight.  Since: 0.1
  */
 ADIT_API ADIT_MUST_USE adit_err adit_config_set_sockets(adit_config *cfg,
                                                         const int *fds,
