@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * web: an HTTP server for a few pages that are made when asked for: GET and HEAD,
- * one request a connection.
+ * web: an HTTP server of a few pages that are made when asked for: GET and
+ * HEAD, one request a connection.
  *
  * Heads, connections and time are bounded; what a stranger sends beyond that
  * costs him his connection.  Thread: one worker.
