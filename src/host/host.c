@@ -434,8 +434,13 @@ adit_host_accept(struct adit_host *h, struct adit_pipe *pipe)
     struct adit_place at = { { NULL } };
     struct adit_refusal why;
 
-    if (h->is_closing || adit_caps_enter(&h->caps, ip, adit_asn_of(h->asn, ip),
-                                         &at) != ADIT_OK) {
+    if (h->is_closing) {
+        pipe->ops->close(pipe, true);
+        return;
+    }
+    if (adit_caps_enter(&h->caps, ip, adit_asn_of(h->asn, ip), &at) !=
+        ADIT_OK) {
+        adit_refusal_count_rule(h->metrics, ADIT_RULE_BUFFERS);
         pipe->ops->close(pipe, true);
         return;
     }

@@ -2,7 +2,7 @@
 /*
  * backend: what a store can do, and the jobs it is given.
  *
- * A job is made on the worker, handed to the desk (the ledger's own thread),
+ * A job is made on the worker, handed to the clerk (the ledger's own thread),
  * answered there and handed back to be freed, so at each time one thread has
  * it and what it holds.  A store sees one job at a time.
  */
@@ -21,12 +21,12 @@ enum adit_job_kind {
 
 struct adit_job {
     struct adit_msg msg;   /* there, and back */
-    struct adit_list link; /* in the desk's queue */
-    struct adit_desk *desk;
+    struct adit_list link; /* in the clerk's queue */
+    struct adit_clerk *clerk;
     void (*back)(struct adit_worker *w, struct adit_msg *m);
     struct adit_ledger *l; /* the worker's side only; NULL: it is closed */
     struct adit_mem *home_mem;
-    bool is_posted; /* the desk has it, or it is on its way back */
+    bool is_posted; /* the clerk has it, or it is on its way back */
     enum adit_job_kind kind;
     int64_t now_unix_s; /* when it was posted, by the wall */
     adit_err e;
@@ -87,19 +87,19 @@ struct adit_store;
 
 struct adit_backend {
     /*
-     * On the worker's thread, while the desk's does not run yet.  `desk`
+     * On the worker's thread, while the clerk's does not run yet.  `clerk`
      * is borrowed for good, texts of `cfg` for the call.
      */
-    adit_err (*open)(struct adit_desk *desk,
+    adit_err (*open)(struct adit_clerk *clerk,
                      const struct adit_ledger_config *cfg,
                      const uint8_t instance[static 16],
                      struct adit_store **out,
                      char why[ADIT_LEDGER_WHY_TEXT_BYTES]);
-    /* On the desk's thread; so are those below. */
+    /* On the clerk's thread; so are those below. */
     void (*close)(struct adit_store *s);
-    /* adit_desk_done answers it, now or later. */
+    /* adit_clerk_done answers it, now or later. */
     void (*run)(struct adit_store *s, struct adit_job *job);
-    /* adit_desk_done answers what is under way, now. */
+    /* adit_clerk_done answers what is under way, now. */
     void (*cancel)(struct adit_store *s);
 };
 

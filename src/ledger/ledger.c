@@ -3,7 +3,7 @@
 
 #include "config.h"
 #include "ledger/days.h"
-#include "ledger/desk.h"
+#include "ledger/clerk.h"
 
 /* A failed batch is tried again after this, then after twice that, ... */
 #define RETRY_US (250 * ADIT_MS)
@@ -25,7 +25,7 @@ struct adit_ledger {
     struct adit_mem *mem;
     struct adit_metrics *metrics;
     struct adit_ledger_events ev;
-    struct adit_desk desk;
+    struct adit_clerk clerk;
     int64_t flush_us;
     bool keeps_records;
 
@@ -40,11 +40,11 @@ struct adit_ledger {
     struct adit_task hurry; /* the day has turned, or much is pending */
     int64_t retry_us;
 
-    struct adit_ask_job *asking, *asked; /* gathering; at the desk */
+    struct adit_ask_job *asking, *asked; /* gathering; at the clerk */
     struct adit_task ask;
     struct adit_list queries;
     size_t n_queries;
-    struct adit_marks_job *marks; /* at the desk */
+    struct adit_marks_job *marks; /* at the clerk */
     bool has_marks;
 
     int64_t offset_s; /* wall - monotonic, believed */
@@ -158,7 +158,7 @@ static void
 post(struct adit_ledger *l, struct adit_job *job)
 {
     job->now_unix_s = adit_worker_unix_s(l->w);
-    adit_desk_post(&l->desk, job, on_back);
+    adit_clerk_post(&l->clerk, job, on_back);
 }
 
 static void
@@ -305,7 +305,7 @@ query_late(void *ctx)
         drop_query(q->job.l, q);
 }
 
-/* Those that need not wait any more go to the desk. */
+/* Those that need not wait any more go to the clerk. */
 static void
 pump_queries(struct adit_ledger *l)
 {
@@ -590,15 +590,15 @@ adit_ledger_open(struct adit_worker *w, const struct adit_ledger_config *cfg,
     e = adit_timer_set(w, &l->tick, l->flush_due);
     if (e != ADIT_OK)
         goto no_timer;
-    e = adit_desk_open(&l->desk, w, backend, cfg, instance, why);
+    e = adit_clerk_open(&l->clerk, w, backend, cfg, instance, why);
     if (e != ADIT_OK)
-        goto no_desk;
+        goto no_clerk;
     set_tick(l);
     ask_marks(l);
     *out = l;
     return ADIT_OK;
 
-no_desk:
+no_clerk:
     adit_timer_stop(w, &l->tick);
 no_timer:
     free_job(&l->pending->job);
@@ -659,7 +659,7 @@ adit_ledger_close(struct adit_ledger *l)
     retry(l);
     if (!adit_batch_is_empty(&l->pending->batch))
         post_batch(l, l->pending);
-    adit_desk_close(&l->desk);
+    adit_clerk_close(&l->clerk);
 
     give_up(l, l->flying);
     give_up(l, l->pending);

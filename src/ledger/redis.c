@@ -11,7 +11,7 @@
 #include "ledger/redis.h"
 
 #include "base/secret.h"
-#include "ledger/desk.h"
+#include "ledger/clerk.h"
 #include "loop/fd.h"
 #include "loop/resolve.h"
 
@@ -33,7 +33,7 @@
 enum state { OFF, RESOLVING, CONNECTING, AUTH, UP };
 
 struct adit_store {
-    struct adit_desk *desk;
+    struct adit_clerk *clerk;
     enum state state;
     redisAsyncContext *ac; /* CONNECTING and later */
     struct adit_fd *fd;
@@ -68,11 +68,11 @@ set_why(struct adit_store *s, const char *what)
 static void
 finish(struct adit_store *s, adit_err e)
 {
-    adit_timer_stop(s->desk->w, &s->deadline);
+    adit_timer_stop(s->clerk->w, &s->deadline);
     if (s->work.job == NULL)
         return;
     s->work.job = NULL;
-    adit_desk_done(s->desk, e, s->why);
+    adit_clerk_done(s->clerk, e, s->why);
 }
 
 /* There is no connection, and none is coming; `why` is set. */
@@ -80,7 +80,7 @@ static void
 went_off(struct adit_store *s)
 {
     s->state = OFF;
-    s->not_before = adit_instant_add(adit_worker_now(s->desk->w), PAUSE_US);
+    s->not_before = adit_instant_add(adit_worker_now(s->clerk->w), PAUSE_US);
     finish(s, ADIT_EIO);
 }
 
@@ -134,8 +134,8 @@ on_deadline(void *ctx)
 static bool
 set_deadline(struct adit_store *s)
 {
-    if (adit_timer_set(s->desk->w, &s->deadline,
-                       adit_instant_add(adit_worker_now(s->desk->w),
+    if (adit_timer_set(s->clerk->w, &s->deadline,
+                       adit_instant_add(adit_worker_now(s->clerk->w),
                                         s->wait_us)) == ADIT_OK)
         return true;
     set_why(s, "no memory");
@@ -167,7 +167,7 @@ send_next(struct adit_store *s)
 {
     struct adit_redis_cmd c;
 
-    adit_redis_cmd_init(&c, &s->desk->mem);
+    adit_redis_cmd_init(&c, &s->clerk->mem);
     adit_redis_work_next(&s->work, &c);
     send_cmd(s, &c, on_reply);
     adit_redis_cmd_fini(&c);
@@ -206,7 +206,7 @@ static void
 went_up(struct adit_store *s)
 {
     s->state = UP;
-    adit_timer_stop(s->desk->w, &s->deadline);
+    adit_timer_stop(s->clerk->w, &s->deadline);
     if (s->work.job != NULL)
         send_next(s);
 }
@@ -288,7 +288,7 @@ on_connect(const redisAsyncContext *ac, int status)
         return;
     }
     s->state = AUTH;
-    adit_redis_cmd_init(&c, &s->desk->mem);
+    adit_redis_cmd_init(&c, &s->clerk->mem);
     adit_redis_cmd_str(&c, "AUTH");
     if (s->user[0] != '\0')
         adit_redis_cmd_str(&c, s->user);
@@ -305,7 +305,7 @@ connect_to(struct adit_store *s, const char *ip)
                                        : redisAsyncConnectUnix(s->host);
 
     if (ac == NULL || ac->err != 0 ||
-        adit_fd_new(s->desk->w, ac->c.fd, on_ready, s, &s->fd) != ADIT_OK) {
+        adit_fd_new(s->clerk->w, ac->c.fd, on_ready, s, &s->fd) != ADIT_OK) {
         set_why(s, ac != NULL && ac->err != 0 ? ac->errstr : "no memory");
         if (ac != NULL)
             redisAsyncFree(ac);
@@ -353,7 +353,7 @@ resolve(struct adit_store *s, enum adit_resolve_what what)
     struct adit_resolver_config cfg = { 0 };
 
     if ((s->resolver == NULL &&
-         adit_resolver_new(s->desk->w, &cfg, &s->resolver) != ADIT_OK) ||
+         adit_resolver_new(s->clerk->w, &cfg, &s->resolver) != ADIT_OK) ||
         adit_resolve_start(s->resolver, what, adit_slice_str(s->host),
                            s->deadline.node.due, on_resolved, s,
                            &s->resolve) != ADIT_OK) {
@@ -391,7 +391,7 @@ redis_run(struct adit_store *s, struct adit_job *job)
     if (s->state == UP)
         send_next(s);
     else if (job->kind != ADIT_JOB_BATCH &&
-             !adit_instant_is_due(s->not_before, adit_worker_now(s->desk->w)))
+             !adit_instant_is_due(s->not_before, adit_worker_now(s->clerk->w)))
         finish(s, ADIT_EIO);
     else
         begin(s);
@@ -407,12 +407,12 @@ static void
 redis_close(struct adit_store *s)
 {
     adit_assert(s->work.job == NULL);
-    adit_timer_stop(s->desk->w, &s->deadline);
+    adit_timer_stop(s->clerk->w, &s->deadline);
     if (s->ac != NULL)
         redisAsyncFree(s->ac);
     adit_resolver_free(s->resolver);
     adit_wipe(s->password, sizeof(s->password));
-    ADIT_FREE(&s->desk->mem, s);
+    ADIT_FREE(&s->clerk->mem, s);
 }
 
 /* HOST:PORT, [IPV6]:PORT or /PATH.  False: none of these. */
@@ -445,16 +445,16 @@ parse_where(struct adit_store *s, const char *text)
 }
 
 static adit_err
-redis_open(struct adit_desk *desk, const struct adit_ledger_config *cfg,
+redis_open(struct adit_clerk *clerk, const struct adit_ledger_config *cfg,
            const uint8_t instance[static 16], struct adit_store **out,
            char why[ADIT_LEDGER_WHY_TEXT_BYTES])
 {
-    struct adit_store *s = ADIT_NEW(&desk->mem, struct adit_store);
+    struct adit_store *s = ADIT_NEW(&clerk->mem, struct adit_store);
     const char *wrong = NULL;
 
     if (s == NULL)
         return ADIT_ENOMEM;
-    s->desk = desk;
+    s->clerk = clerk;
     s->deadline = (struct adit_timer){ .fn = on_deadline, .ctx = s };
     s->wait_us = cfg->redis_wait_us > 0 ? cfg->redis_wait_us : WAIT_US;
     s->work.keep_circuits_us = cfg->keep_circuits_us;
@@ -475,7 +475,7 @@ redis_open(struct adit_desk *desk, const struct adit_ledger_config *cfg,
     if (wrong != NULL) {
         snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES, "Redis at %.150s: %s",
                  cfg->redis, wrong);
-        ADIT_FREE(&desk->mem, s);
+        ADIT_FREE(&clerk->mem, s);
         return ADIT_EIO;
     }
     snprintf(s->work.prefix, sizeof(s->work.prefix), "%s", cfg->redis_prefix);

@@ -4,7 +4,7 @@
  * connection and its deadlines, redis_work.c makes commands of a job and
  * takes their replies.
  *
- * Thread: the desk's.
+ * Thread: the clerk's.
  */
 #ifndef ADIT_LEDGER_REDIS_H
 #define ADIT_LEDGER_REDIS_H

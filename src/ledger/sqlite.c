@@ -4,7 +4,7 @@
  * in it whole or not at all, its number too.
  */
 #include "ledger/days.h"
-#include "ledger/desk.h"
+#include "ledger/clerk.h"
 #include "ledger/schema.h"
 
 /* Rows of a table that one batch prunes; more if it brought more itself, so
@@ -79,7 +79,7 @@ static const char *const texts[N_STATEMENTS] = {
 };
 
 struct adit_store {
-    struct adit_desk *desk;
+    struct adit_clerk *clerk;
     sqlite3 *db;
     sqlite3_stmt *st[N_STATEMENTS]; /* prepared when first used */
     uint8_t instance[16];
@@ -363,7 +363,7 @@ done(struct adit_store *s, bool ok)
                  sqlite3_errmsg(s->db));
     if (!sqlite3_get_autocommit(s->db))
         adit_schema_exec(s->db, "ROLLBACK");
-    adit_desk_done(s->desk, ok ? ADIT_OK : ADIT_EIO, why);
+    adit_clerk_done(s->clerk, ok ? ADIT_OK : ADIT_EIO, why);
 }
 
 static void
@@ -604,27 +604,27 @@ sqlite_close(struct adit_store *s)
     for (unsigned i = 0; i < N_STATEMENTS; i++)
         sqlite3_finalize(s->st[i]);
     sqlite3_close(s->db); /* folds the WAL back into the file */
-    ADIT_FREE(&s->desk->mem, s);
+    ADIT_FREE(&s->clerk->mem, s);
 }
 
 static adit_err
-sqlite_open(struct adit_desk *desk, const struct adit_ledger_config *cfg,
+sqlite_open(struct adit_clerk *clerk, const struct adit_ledger_config *cfg,
             const uint8_t instance[static 16], struct adit_store **out,
             char why[ADIT_LEDGER_WHY_TEXT_BYTES])
 {
-    struct adit_store *s = ADIT_NEW(&desk->mem, struct adit_store);
+    struct adit_store *s = ADIT_NEW(&clerk->mem, struct adit_store);
     adit_err e;
 
     if (s == NULL)
         return ADIT_ENOMEM;
-    s->desk = desk;
+    s->clerk = clerk;
     memcpy(s->instance, instance, sizeof(s->instance));
     s->keep_circuits_us = cfg->keep_circuits_us;
     s->keep_days_us = cfg->keep_days_us;
     snprintf(s->file, sizeof(s->file), "%s", cfg->file);
     e = adit_schema_open(cfg->file, &s->db, why);
     if (e != ADIT_OK) {
-        ADIT_FREE(&desk->mem, s);
+        ADIT_FREE(&clerk->mem, s);
         return e;
     }
     *out = s;

@@ -2,7 +2,7 @@
 /* The cases that every backend of the ledger passes. */
 #include "tests/unit/ledger/books.h"
 
-#include "ledger/desk.h"
+#include "ledger/clerk.h"
 
 static const struct adit_usage_query by_peer = { .by = ADIT_USAGE_BY_PEER };
 static const struct adit_usage_query by_day = { .by = ADIT_USAGE_BY_DAY };
@@ -481,7 +481,7 @@ test_twice(void **state)
                                     .dst = peer_no(2),
                                     .began_unix_s = NOON,
                                     .why = "fin" };
-    struct adit_desk d;
+    struct adit_clerk d;
     char why[ADIT_LEDGER_WHY_TEXT_BYTES];
 
     (void)state;
@@ -497,7 +497,7 @@ test_twice(void **state)
                                        ADIT_RULE_DENIED));
     }
     assert_true(adit_batch_record(&j.batch, &r));
-    assert_int_equal(adit_desk_open(&d, b->w,
+    assert_int_equal(adit_clerk_open(&d, b->w,
                                     b->cfg.backend == ADIT_LEDGER_IN_SQLITE
                                         ? &adit_backend_sqlite
                                         : &adit_backend_redis,
@@ -506,13 +506,13 @@ test_twice(void **state)
     for (unsigned i = 0; i < 3; i++) {
         j.job.now_unix_s = j.prune_unix_s = NOON;
         b->is_answered = false;
-        adit_desk_post(&d, &j.job, on_back);
+        adit_clerk_post(&d, &j.job, on_back);
         books_until(b, is_back);
         assert_int_equal(j.job.e, ADIT_OK);
         assert_int_equal(j.batch.entries->day_bytes, 10);
         assert_false(j.is_rolled_back);
     }
-    adit_desk_close(&d);
+    adit_clerk_close(&d);
     adit_batch_fini(&j.batch);
     books_read(b, by_day);
     assert_int_equal(b->rows[0].sums.sent_bytes, 6000);

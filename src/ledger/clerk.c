@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "ledger/desk.h"
+#include "ledger/clerk.h"
 
 #include <signal.h>
 
@@ -16,7 +16,7 @@ job_of(struct adit_list *n)
 }
 
 static void
-answer(struct adit_desk *d, struct adit_job *job, adit_err e, const char *why)
+answer(struct adit_clerk *d, struct adit_job *job, adit_err e, const char *why)
 {
     job->e = e;
     snprintf(job->why, sizeof(job->why), "%s", e != ADIT_OK ? why : "");
@@ -28,7 +28,7 @@ answer(struct adit_desk *d, struct adit_job *job, adit_err e, const char *why)
 static void
 go_on(void *ctx)
 {
-    struct adit_desk *d = ctx;
+    struct adit_clerk *d = ctx;
     struct adit_list *n;
 
     if (d->job != NULL)
@@ -44,7 +44,7 @@ go_on(void *ctx)
 }
 
 void
-adit_desk_done(struct adit_desk *d, adit_err e, const char *why)
+adit_clerk_done(struct adit_clerk *d, adit_err e, const char *why)
 {
     struct adit_job *job = d->job;
 
@@ -74,7 +74,7 @@ adit_desk_done(struct adit_desk *d, adit_err e, const char *why)
 static void
 on_timer(void *ctx)
 {
-    struct adit_desk *d = ctx;
+    struct adit_clerk *d = ctx;
     struct adit_list *n;
 
     if (adit_instant_is_due(d->close_by, adit_worker_now(d->w))) {
@@ -99,10 +99,10 @@ on_timer(void *ctx)
 static void
 on_quit(struct adit_worker *w, struct adit_msg *m)
 {
-    struct adit_desk *d = ADIT_CONTAINER_OF(m, struct adit_desk, quit);
+    struct adit_clerk *d = ADIT_CONTAINER_OF(m, struct adit_clerk, quit);
 
     d->is_closing = true;
-    d->close_by = adit_instant_add(adit_worker_now(w), ADIT_DESK_CLOSE_US);
+    d->close_by = adit_instant_add(adit_worker_now(w), ADIT_CLERK_CLOSE_US);
     if (adit_timer_set(w, &d->timer, d->close_by) != ADIT_OK)
         d->close_by = adit_worker_now(w);
     adit_task_post(w, &d->next);
@@ -112,7 +112,7 @@ static void
 on_job(struct adit_worker *w, struct adit_msg *m)
 {
     struct adit_job *job = ADIT_CONTAINER_OF(m, struct adit_job, msg);
-    struct adit_desk *d = job->desk;
+    struct adit_clerk *d = job->clerk;
 
     adit_list_push_tail(&d->queue, &job->link);
     adit_task_post(w, &d->next);
@@ -121,7 +121,7 @@ on_job(struct adit_worker *w, struct adit_msg *m)
 static void *
 run(void *arg)
 {
-    struct adit_desk *d = arg;
+    struct adit_clerk *d = arg;
 
     adit_worker_run(d->w);
     d->backend->close(d->store);
@@ -129,7 +129,7 @@ run(void *arg)
 }
 
 static bool
-begin_thread(struct adit_desk *d)
+begin_thread(struct adit_clerk *d)
 {
     sigset_t all, old;
     int failed;
@@ -156,11 +156,11 @@ begin_thread(struct adit_desk *d)
 }
 
 adit_err
-adit_desk_open(struct adit_desk *d, struct adit_worker *home,
-               const struct adit_backend *backend,
-               const struct adit_ledger_config *cfg,
-               const uint8_t instance[static 16],
-               char why[ADIT_LEDGER_WHY_TEXT_BYTES])
+adit_clerk_open(struct adit_clerk *d, struct adit_worker *home,
+                const struct adit_backend *backend,
+                const struct adit_ledger_config *cfg,
+                const uint8_t instance[static 16],
+                char why[ADIT_LEDGER_WHY_TEXT_BYTES])
 {
     struct adit_worker_config wc = {
         .kind = ADIT_WORKER_OWN,
@@ -170,7 +170,7 @@ adit_desk_open(struct adit_desk *d, struct adit_worker *home,
     };
     adit_err e;
 
-    *d = (struct adit_desk){ .home = home, .backend = backend };
+    *d = (struct adit_clerk){ .home = home, .backend = backend };
     adit_mem_init(&d->mem, NULL, SIZE_MAX);
     adit_list_init(&d->queue);
     d->next = (struct adit_task){ .fn = go_on, .ctx = d };
@@ -196,7 +196,7 @@ adit_desk_open(struct adit_desk *d, struct adit_worker *home,
 }
 
 void
-adit_desk_close(struct adit_desk *d)
+adit_clerk_close(struct adit_clerk *d)
 {
     adit_worker_post(d->w, &d->quit);
     pthread_join(d->thread, NULL);
@@ -205,10 +205,10 @@ adit_desk_close(struct adit_desk *d)
 }
 
 void
-adit_desk_post(struct adit_desk *d, struct adit_job *job,
-               void (*fn)(struct adit_worker *w, struct adit_msg *m))
+adit_clerk_post(struct adit_clerk *d, struct adit_job *job,
+                void (*fn)(struct adit_worker *w, struct adit_msg *m))
 {
-    job->desk = d;
+    job->clerk = d;
     job->is_posted = true;
     job->back = fn;
     job->e = ADIT_OK;
