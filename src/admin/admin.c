@@ -144,7 +144,7 @@ open_http(struct adit_admin *a, char why[ADIT_NODE_WHY_BYTES])
         return ADIT_OK;
     e = adit_http_open(a->w, &cfg, &a->http, text);
     if (e != ADIT_OK)
-        snprintf(why, ADIT_NODE_WHY_BYTES, "admin.http: %s", text);
+        snprintf(why, ADIT_NODE_WHY_BYTES, "http.listen: %s", text);
     return e;
 }
 

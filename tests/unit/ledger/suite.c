@@ -498,10 +498,10 @@ test_twice(void **state)
     }
     assert_true(adit_batch_record(&j.batch, &r));
     assert_int_equal(adit_clerk_open(&d, b->w,
-                                    b->cfg.backend == ADIT_LEDGER_IN_SQLITE
-                                        ? &adit_backend_sqlite
-                                        : &adit_backend_redis,
-                                    &b->cfg, instance, why),
+                                     b->cfg.backend == ADIT_LEDGER_IN_SQLITE
+                                         ? &adit_backend_sqlite
+                                         : &adit_backend_redis,
+                                     &b->cfg, instance, why),
                      ADIT_OK);
     for (unsigned i = 0; i < 3; i++) {
         j.job.now_unix_s = j.prune_unix_s = NOON;
