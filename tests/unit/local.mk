@@ -49,7 +49,9 @@ tests_unit_ledger_sqlite_SOURCES = %D%/ledger/sqlite.c $(ledger_books)
 thread_tests += %D%/ledger/redis %D%/ledger/sqlite
 endif
 check_PROGRAMS += %D%/daemon/confine %D%/daemon/json %D%/daemon/notify
-check_PROGRAMS += %D%/daemon/settings
+check_PROGRAMS += %D%/daemon/logger %D%/daemon/settings
+thread_tests += %D%/daemon/logger
+tests_unit_daemon_logger_LDADD = $(daemon_ldadd)
 daemon_ldadd = src/daemon/libdaemon.la $(SECCOMP_LIBS) $(LDADD)
 tests_unit_daemon_confine_LDADD = $(daemon_ldadd)
 tests_unit_daemon_json_LDADD = $(daemon_ldadd)
