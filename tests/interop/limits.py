@@ -224,7 +224,8 @@ def same_reserves(w, lang, ids, _p, addr):
 
 
 def same_dials(w, lang, ids, _p, circuit):
-    Stock(w, lang).dial(circuit, key=ids.key("who"), nbytes=0, pings=1)
+    # No ping: js dials once more for it.
+    Stock(w, lang).dial(circuit, key=ids.key("who"), pings=0)
 
 
 def another_dials(w, _lang, _ids, _p, circuit):
@@ -234,7 +235,7 @@ def another_dials(w, _lang, _ids, _p, circuit):
 def another_holds(w, _lang, _ids, _p, circuit):
     """A circuit that stays open."""
     d = Proc(w, "adit dial", [Adit(w)._bin("adit"), "dial", circuit, CAT,
-                              "--json"], stdin=subprocess.PIPE)
+                              "--json"], stdin=subprocess.PIPE, stdout_raw=True)
     d.expect("open")
 
 
