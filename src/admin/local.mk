@@ -9,3 +9,7 @@ src_admin_libadmin_la_SOURCES += %D%/sock.c %D%/sock.h
 src_admin_libadmin_la_SOURCES += %D%/head.c %D%/head.h
 src_admin_libadmin_la_SOURCES += %D%/http.c %D%/http.h
 src_admin_libadmin_la_SOURCES += %D%/proc.c %D%/proc.h
+src_admin_libadmin_la_SOURCES += %D%/admin.c
+src_admin_libadmin_la_SOURCES += %D%/commands.c
+src_admin_libadmin_la_SOURCES += %D%/desk.c %D%/desk.h %D%/job.h
+src_admin_libadmin_la_SOURCES += %D%/rows.c

@@ -210,6 +210,20 @@ adit_visit_end(struct adit_visit *v, json_t *last)
     answered(v);
 }
 
+/* Text that may have been cut in the middle of a letter, or is no UTF-8. */
+static json_t *
+as_json(char *text)
+{
+    json_t *v = json_string(text);
+
+    if (v != NULL)
+        return v;
+    for (char *p = text; *p != '\0'; p++)
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    return json_string(text);
+}
+
 void
 adit_visit_fail(struct adit_visit *v, adit_err e, const char *fmt, ...)
 {
@@ -221,9 +235,8 @@ adit_visit_fail(struct adit_visit *v, adit_err e, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
-    /* "%": what a stranger sent may be no UTF-8. */
-    put_line(v, json_pack("{s:s,s:s%}", "error", adit_err_name(e), "what",
-                          what, strlen(what)));
+    put_line(v, json_pack("{s:s,s:o}", "error", adit_err_name(e), "what",
+                          as_json(what)));
     answered(v);
 }
 

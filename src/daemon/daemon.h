@@ -35,6 +35,7 @@ struct adit_daemon {
     struct adit_admin *admin;
     struct adit_mailbox tasks; /* of the admin door, from the worker */
     bool has_tasks;            /* `tasks` was made */
+    uint64_t generation;       /* of the settings in force; 1: the first */
     struct adit_pulse pulse;
     bool is_ready;
     bool is_over;
@@ -65,6 +66,9 @@ void adit_serve_drop_tasks(struct adit_daemon *d);
  */
 ADIT_MUST_USE adit_err adit_reload(struct adit_daemon *d, char **json,
                                    char why[ADIT_RELOAD_WHY_BYTES]);
+
+/* `settings` are in force from now on: the door shows since when. */
+void adit_reload_mark(struct adit_daemon *d);
 
 /* The configuration in force, as JSON to be freed; NULL: no memory. */
 char *adit_reload_show(const struct adit_daemon *d);

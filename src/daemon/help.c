@@ -30,7 +30,8 @@ static const struct {
     { ADIT_EXIT_BIND, "a listen address cannot be had" },
     { ADIT_EXIT_INTERNAL, "the node could not go on" },
     { ADIT_EXIT_OS, "the system refuses threads, descriptors or memory" },
-    { ADIT_EXIT_CREATE, "the identity file cannot be made" },
+    { ADIT_EXIT_CREATE, "the identity file, or the folder of the ledger or "
+                        "the control socket, cannot be made or written" },
     { ADIT_EXIT_CONFIG, "the configuration is wrong" },
 };
 

@@ -26,8 +26,8 @@ size_t adit_json_quote(struct adit_slice text, char *out, size_t cap);
     (ADIT_JSON_QUOTED_BYTES(ADIT_LOG_LINE_MAX_BYTES) + 128)
 
 /*
- * {"ts":"...","level":"info","event":"...",...}: a whole number of at most 15
- * digits becomes a number, everything else a string.  A key that one of the
+ * {"ts":"...","level":"info","event":"...",...}: what base/log made of a number
+ * is one again, if it has at most 15 digits; everything else is a string.  A key that one of the
  * three has already ends in "_".  Returns the length; no newline.
  */
 size_t adit_json_line(const char *ts, const char *level, const char *line,

@@ -116,6 +116,7 @@ run(void *arg)
     struct pollfd f = { .fd = l->box.fd, .events = POLLIN };
     bool is_over = false;
 
+    pthread_setname_np(pthread_self(), "adit-log");
     while (!is_over) {
         struct adit_msg *m, *next;
 
@@ -160,7 +161,6 @@ adit_logger_start(struct adit_logger *l)
         adit_mailbox_fini(&l->end);
         return ADIT_EIO;
     }
-    pthread_setname_np(l->thread, "adit-log");
     l->is_started = true;
     return ADIT_OK;
 }

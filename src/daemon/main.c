@@ -250,6 +250,11 @@ open_signals(struct adit_daemon *d)
     return ADIT_EXIT_OK;
 }
 
+/* Who used the relay is no concern of others; who may use its door is said by
+ * the socket's own mode. */
+#define LEDGER_DIR_MODE 0750
+#define DOOR_DIR_MODE 0755
+
 /* Folders for what is made while it runs. */
 static int
 open_folders(struct adit_daemon *d)
@@ -258,14 +263,16 @@ open_folders(struct adit_daemon *d)
 
     adit_settings_get(d->settings, "ledger.file", file, sizeof(file));
     if (is(d, "ledger.backend", "sqlite") &&
-        adit_privs_make_dir(&d->privs, file, why) != ADIT_OK) {
+        adit_privs_make_dir(&d->privs, file, LEDGER_DIR_MODE, why) !=
+            ADIT_OK) {
         say("ledger.file: %s; name another place, or set ledger.backend = "
             "none",
             why);
         return ADIT_EXIT_CREATE;
     }
     if (own(d)->admin_socket[0] != '\0' && d->given.admin < 0 &&
-        adit_privs_make_dir(&d->privs, own(d)->admin_socket, why) != ADIT_OK &&
+        adit_privs_make_dir(&d->privs, own(d)->admin_socket, DOOR_DIR_MODE,
+                            why) != ADIT_OK &&
         adit_settings_from(d->settings, "admin.socket") != NULL) {
         say("admin.socket: %s", why);
         return ADIT_EXIT_CREATE;
@@ -715,7 +722,11 @@ start_node(struct adit_daemon *d)
     case ADIT_EFULL:
     case ADIT_EDENIED:
     case ADIT_EUNREACHABLE:
-        say("listen.tcp: %s", adit_node_why(d->node));
+        /* What an annex says begins with its own option. */
+        say("%s%s",
+            strncmp(adit_node_why(d->node), "cannot", 6) == 0 ? "listen.tcp: "
+                                                              : "",
+            adit_node_why(d->node));
         return ADIT_EXIT_BIND;
     default:
         say("%s: %s", adit_err_text(e), adit_node_why(d->node));
@@ -746,6 +757,7 @@ start(struct adit_daemon *d)
     code = make_node(d, d->key);
     if (code == ADIT_EXIT_OK)
         code = make_admin(d);
+    adit_reload_mark(d);
     if (code == ADIT_EXIT_OK)
         code = start_node(d);
     if (code == ADIT_EXIT_OK && own(d)->run_confine)

@@ -75,7 +75,7 @@ folder_of(const char *file, char out[ADIT_OPT_TEXT_BYTES])
 }
 
 adit_err
-adit_privs_make_dir(const struct adit_privs *p, const char *file,
+adit_privs_make_dir(const struct adit_privs *p, const char *file, mode_t mode,
                     char why[ADIT_PRIVS_WHY_BYTES])
 {
     char dir[ADIT_OPT_TEXT_BYTES];
@@ -84,7 +84,7 @@ adit_privs_make_dir(const struct adit_privs *p, const char *file,
     folder_of(file, dir);
     if (stat(dir, &st) == 0)
         return ADIT_OK;
-    if (mkdir(dir, 0750) != 0 ||
+    if (mkdir(dir, mode) != 0 ||
         (p->is_wanted && chown(dir, p->uid, p->gid) != 0)) {
         say(why, "%.200s cannot be made: %s", dir, strerror(errno));
         return ADIT_EIO;

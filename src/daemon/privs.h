@@ -31,7 +31,7 @@ ADIT_MUST_USE adit_err adit_privs_find(struct adit_privs *p, const char *user,
  * for whom we become.  ADIT_EIO.
  */
 ADIT_MUST_USE adit_err adit_privs_make_dir(const struct adit_privs *p,
-                                           const char *file,
+                                           const char *file, mode_t mode,
                                            char why[ADIT_PRIVS_WHY_BYTES]);
 
 /* May whom we are write into the folder of `file`?  ADIT_EDENIED. */

@@ -181,6 +181,17 @@ log_reloaded(struct adit_daemon *d, unsigned n_changed)
     adit_log_close(&l);
 }
 
+void
+adit_reload_mark(struct adit_daemon *d)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    d->generation++;
+    if (d->admin != NULL)
+        adit_admin_set_generation(d->admin, d->generation, t.tv_sec);
+}
+
 adit_err
 adit_reload(struct adit_daemon *d, char **json,
             char why[ADIT_RELOAD_WHY_BYTES])
@@ -215,6 +226,7 @@ adit_reload(struct adit_daemon *d, char **json,
         if (old != d->started)
             adit_settings_free(old);
         d->settings = s;
+        adit_reload_mark(d);
     }
     fclose(v.json);
     if (e != ADIT_OK) {

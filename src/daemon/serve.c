@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include "embed/inner.h"
+#include "metrics/metrics.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -199,6 +199,8 @@ run(void *arg)
 {
     adit_node *n = arg;
 
+    /* From within: from without it takes a file below /proc. */
+    pthread_setname_np(pthread_self(), "adit");
     adit_worker_run(n->back.w);
     if (!n->back.is_closed) { /* nobody told it to stop */
         struct failed_note *f = ADIT_CROSS_NEW(struct failed_note);
@@ -235,7 +237,6 @@ begin_thread(adit_node *n)
         return ADIT_EIO;
     }
     n->has_thread = true;
-    pthread_setname_np(n->thread, "adit");
     return ADIT_OK;
 }
 

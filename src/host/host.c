@@ -275,7 +275,8 @@ on_end(void *ctx, struct adit_conn *c, adit_err why, const char *text)
 
         if (hc->peer != NULL)
             adit_log_str(&l, "peer", adit_peerid_format(&hc->peer->id, id));
-        adit_log_str(&l, "addr", adit_endpoint_format(&hc->remote, at));
+        adit_log_str(&l, "addr",
+                     adit_endpoint_show(&hc->remote, adit_host_shown(h), at));
         adit_log_err(&l, "err", why);
         adit_log_str(&l, "why", text);
         adit_log_close(&l);
@@ -433,8 +434,13 @@ adit_host_accept(struct adit_host *h, struct adit_pipe *pipe)
     struct adit_place at = { { NULL } };
     struct adit_refusal why;
 
-    if (h->is_closing || adit_caps_enter(&h->caps, ip, adit_asn_of(h->asn, ip),
-                                         &at) != ADIT_OK) {
+    if (h->is_closing) {
+        pipe->ops->close(pipe, true);
+        return;
+    }
+    if (adit_caps_enter(&h->caps, ip, adit_asn_of(h->asn, ip), &at) !=
+        ADIT_OK) {
+        adit_refusal_count_rule(h->metrics, ADIT_RULE_BUFFERS);
         pipe->ops->close(pipe, true);
         return;
     }
@@ -492,6 +498,12 @@ void
 adit_host_unwatch(struct adit_host_watch *w)
 {
     adit_list_remove(&w->link);
+}
+
+void
+adit_host_set_shown(struct adit_host *h, enum adit_addr_shown how)
+{
+    h->refusals.shown = how;
 }
 
 void

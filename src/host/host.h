@@ -216,6 +216,18 @@ void adit_host_set_addrs(struct adit_host *h, const struct adit_maddr *v,
                          size_t n);
 
 /*
+ * What log lines show of peers' addresses, from now on; at first all.
+ * Whoever logs one asks adit_host_shown.
+ */
+void adit_host_set_shown(struct adit_host *h, enum adit_addr_shown how);
+
+static inline enum adit_addr_shown
+adit_host_shown(const struct adit_host *h)
+{
+    return h->refusals.shown;
+}
+
+/*
  * Where its peer is, with its /p2p once that is proven; through a relay the
  * circuit's address.  Also of one that is over.
  */

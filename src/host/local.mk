@@ -19,6 +19,7 @@ src_host_libhost_la_SOURCES += %D%/svc_ping.c %D%/svc_ping.h
 src_host_libhost_la_SOURCES += %D%/svc_stop.c %D%/svc_stop.h
 src_host_libhost_la_SOURCES += %D%/dialer.h
 src_host_libhost_la_SOURCES += %D%/admission.c %D%/admission.h
+src_host_libhost_la_SOURCES += %D%/proxies.c %D%/proxies.h
 src_host_libhost_la_SOURCES += %D%/rules.c %D%/rules.h
 src_host_libhost_la_SOURCES += %D%/hop.c
 src_host_libhost_la_SOURCES += %D%/verdict.c

@@ -2,18 +2,20 @@
 #include "host/node.h"
 
 #include "base/secret.h"
+#include "host/admission.h"
 #include "host/observed.h"
+#include "host/proxies.h"
 #include "host/rules.h"
 #include "host/svc_identify.h"
 #include "host/svc_ping.h"
-#include "host/admission.h"
 #include "host/svc_stop.h"
 #include "ledger/ledger.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 /* Listeners of one node; more is a mistake in the configuration. */
-#define MAX_LISTENERS 8
+#define MAX_LISTENERS ADIT_BOUND_MAX
 
 struct adit_node {
     struct adit_worker *w;
@@ -24,6 +26,7 @@ struct adit_node {
     struct adit_dialer dialer; /* the built-in one */
     struct adit_listener *listeners[MAX_LISTENERS];
     size_t n_listeners;
+    struct adit_acl *proxies; /* NULL: no balancers */
     struct adit_maddr listens[ADIT_HOST_MAX_ADDRS];
     size_t n_listens;
     struct adit_maddr circuits[ADIT_HOST_MAX_ADDRS];
@@ -119,6 +122,21 @@ parse_listen(const struct adit_node_config *cfg, struct adit_endpoint *out,
     return e;
 }
 
+static adit_err
+check_proxies(const struct adit_node_config *cfg,
+              char why[ADIT_NODE_WHY_BYTES])
+{
+    const struct adit_rng rng = adit_rng_system();
+    struct adit_acl *a = NULL;
+    struct adit_mem mem;
+    adit_err e;
+
+    adit_mem_init(&mem, NULL, SIZE_MAX);
+    e = adit_proxies_new(&mem, &rng, cfg->proxy_from, &a, why);
+    adit_acl_free(a);
+    return e;
+}
+
 adit_err
 adit_node_check(const struct adit_node_config *cfg,
                 char why[ADIT_NODE_WHY_BYTES])
@@ -132,6 +150,8 @@ adit_node_check(const struct adit_node_config *cfg,
     if (e == ADIT_OK)
         e = parse_list("announce.addresses", cfg->announce_addresses, v,
                        ADIT_HOST_MAX_ADDRS, &n, why);
+    if (e == ADIT_OK)
+        e = check_proxies(cfg, why);
     if (e == ADIT_OK && cfg->admission_url[0] != '\0') {
         char what[ADIT_ADMISSION_WHY_BYTES];
 
@@ -248,16 +268,33 @@ on_accept(void *ctx, struct adit_pipe *p)
     adit_host_accept(n->host, p);
 }
 
+static bool
+is_proxy(void *ctx, const struct adit_endpoint *remote)
+{
+    const struct adit_node *n = ctx;
+
+    return adit_proxies_has(n->proxies, remote);
+}
+
 static adit_err
 bind_all(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
 {
     struct adit_endpoint at[MAX_LISTENERS];
     size_t n_at;
+    struct adit_bound sockets = { 0 };
     adit_err e = parse_listen(&n->cfg, at, &n_at, why);
 
+    if (e == ADIT_OK)
+        e = adit_bound_init(&sockets, n->cfg.sockets, n->cfg.n_sockets, why);
     for (size_t i = 0; e == ADIT_OK && i < n_at; i++) {
+        int fd = adit_bound_take(&sockets, &at[i]);
         struct adit_listener_config lc = {
             .at = at[i],
+            .fd = fd,
+            .has_fd = fd >= 0,
+            .is_proxy = is_proxy,
+            .proxy_us = n->cfg.handshake_us,
+            .metrics = n->host->metrics,
             .on_accept = on_accept,
             .ctx = n,
         };
@@ -285,7 +322,7 @@ bind_all(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
              k++)
             adit_endpoint_to_maddr(&locals[k], &n->listens[n->n_listens++]);
     }
-    return e;
+    return e == ADIT_OK ? adit_bound_end(&sockets, why) : e;
 }
 
 static struct adit_caps_config
@@ -474,6 +511,9 @@ adit_node_make(struct adit_worker *w, const struct adit_node_config *cfg,
             adit_host_serve(n->host, &n->stop);
     }
     if (e == ADIT_OK)
+        e = adit_proxies_new(adit_worker_mem(w), adit_worker_rng(w),
+                             cfg->proxy_from, &n->proxies, why);
+    if (e == ADIT_OK)
         e = bind_all(n, why);
     /* Behind the port: whoever has that has the books. */
     if (e == ADIT_OK && cfg->relay_enabled)
@@ -488,7 +528,11 @@ adit_node_make(struct adit_worker *w, const struct adit_node_config *cfg,
     n->watch.ev = &watch_events;
     n->watch.ctx = n;
     adit_host_watch(n->host, &n->watch);
+    adit_host_set_shown(n->host, (enum adit_addr_shown)cfg->log_addresses);
     announce(n);
+    for (size_t i = 0; i < cfg->n_sockets; i++)
+        close(cfg->sockets[i]);
+    n->cfg.n_sockets = 0;
     *out = n;
     return ADIT_OK;
 }
@@ -515,18 +559,28 @@ adit_node_change(struct adit_node *n, const struct adit_node_config *cfg,
                  struct adit_rules *rules)
 {
     struct adit_caps_config caps;
+    struct adit_acl *proxies = NULL;
+    char why[ADIT_NODE_WHY_BYTES];
+    adit_err e;
 
     if (n->is_closed)
         return ADIT_ESTATE;
     /* What can fail comes first. */
-    if (n->relay != NULL) {
+    e = adit_proxies_new(adit_worker_mem(n->w), adit_worker_rng(n->w),
+                         cfg->proxy_from, &proxies, why);
+    if (e == ADIT_OK && n->relay != NULL) {
         struct adit_relay_config rc = relay_config(cfg);
-        adit_err e = adit_relay_set(n->relay, &rc, rules);
 
-        if (e != ADIT_OK)
-            return e;
+        e = adit_relay_set(n->relay, &rc, rules);
+    }
+    if (e != ADIT_OK) {
+        adit_acl_free(proxies);
+        return e;
     }
     take_reloadable(&n->cfg, cfg);
+    adit_acl_free(n->proxies);
+    n->proxies = proxies;
+    adit_host_set_shown(n->host, (enum adit_addr_shown)cfg->log_addresses);
     caps = caps_config(&n->cfg);
     adit_caps_set(&n->host->caps, &caps);
     if (n->relay != NULL)
@@ -557,6 +611,7 @@ adit_node_destroy(struct adit_node *n)
 {
     adit_host_free(n->host);
     adit_resolver_free(n->resolver);
+    adit_acl_free(n->proxies);
     ADIT_FREE(adit_worker_mem(n->w), n);
 }
 
@@ -570,6 +625,12 @@ struct adit_relay *
 adit_node_relay(struct adit_node *n)
 {
     return n->relay;
+}
+
+const struct adit_node_config *
+adit_node_cfg(const struct adit_node *n)
+{
+    return &n->cfg;
 }
 
 const struct adit_maddr *

@@ -46,57 +46,55 @@ grain(const struct adit_rate *r)
     return ADIT_MIN(n, (uint64_t)GRAIN_MAX_BYTES);
 }
 
-static struct adit_paced *
+static struct adit_paced_turn *
 first(const struct adit_rate *r)
 {
     return adit_list_is_empty(&r->waiting)
                ? NULL
-               : ADIT_CONTAINER_OF(r->waiting.next, struct adit_paced, turn);
+               : ADIT_CONTAINER_OF(r->waiting.next, struct adit_paced_turn,
+                                   link);
 }
 
 static uint64_t
-turn_bytes(const struct adit_paced *c, const struct adit_rate *r)
+wants(const struct adit_paced *c)
 {
-    return ADIT_MIN(c->ops->wants(c->ctx), grain(r));
+    return c->ops->wants(c->ctx);
 }
 
 /* Wake the first when there is a grain for it. */
 static void
 arm_first(struct adit_pacer *p, struct adit_rate *r)
 {
-    struct adit_paced *c = first(r);
+    struct adit_paced_turn *t = first(r);
 
-    if (c == NULL || c->has_failed)
+    if (t == NULL || t->c->has_failed)
         return;
-    if (adit_timer_set(p->w, &c->timer,
-                       adit_rate_due(r, turn_bytes(c, r), now_of(p))) ==
-        ADIT_OK)
+    if (adit_timer_set(p->w, &t->timer,
+                       adit_rate_due(r, ADIT_MIN(wants(t->c), grain(r)),
+                                     now_of(p))) == ADIT_OK)
         return;
-    c->has_failed = true;
-    adit_task_post(p->w, &c->task);
+    t->c->has_failed = true;
+    adit_task_post(p->w, &t->c->task);
 }
 
 static void
-enqueue(struct adit_paced *c, unsigned stage)
+enqueue(struct adit_paced_turn *t)
 {
-    struct adit_rate *r = c->rates[stage];
+    struct adit_rate *r = t->rate;
 
     if (r->waiting.next == NULL)
         adit_list_init(&r->waiting);
-    c->stage = stage;
-    adit_list_push_tail(&r->waiting, &c->turn);
+    adit_list_push_tail(&r->waiting, &t->link);
     if (r->n_waiting++ == 0)
-        arm_first(c->pacer, r);
+        arm_first(t->c->pacer, r);
 }
 
 static void
-dequeue(struct adit_paced *c)
+dequeue(struct adit_paced_turn *t)
 {
-    if (!adit_list_is_linked(&c->turn))
-        return;
-    adit_list_remove(&c->turn);
-    c->rates[c->stage]->n_waiting--;
-    adit_timer_stop(c->pacer->w, &c->timer);
+    adit_list_remove(&t->link);
+    t->rate->n_waiting--;
+    adit_timer_stop(t->c->pacer->w, &t->timer);
 }
 
 /* ---- a circuit ------------------------------------------------------------ */
@@ -123,44 +121,60 @@ adit_paced_stop(struct adit_paced *c)
     adit_metric_sub(p->metrics, ADIT_M_PACED, 1);
     adit_list_remove(&c->link);
     adit_task_cancel(&c->task);
-    if (adit_list_is_linked(&c->turn)) {
-        dequeue(c);
-        arm_first(p, c->rates[c->stage]);
-    }
     for (unsigned i = 0; i < ADIT_PACED_N_RATES; i++) {
-        if (c->got[i] == 0)
+        struct adit_paced_turn *t = &c->turns[i];
+
+        if (!adit_list_is_linked(&t->link) && t->got == 0)
             continue;
-        adit_rate_refund(c->rates[i], c->got[i]);
-        c->got[i] = 0;
-        arm_first(p, c->rates[i]);
+        if (adit_list_is_linked(&t->link))
+            dequeue(t);
+        adit_rate_refund(t->rate, t->got);
+        t->got = 0;
+        arm_first(p, t->rate);
     }
 }
 
 /*
- * Have some of rate `i` for up to `need` bytes: what is left of the last
- * grain, or at once if nobody waits for it.  False: it queues now.
+ * Have some of a rate: at once if nobody waits for it, no more than `may` go
+ * as far as the rates before it are concerned; else in its turn, also ahead
+ * of these, so that its place at the scarcest is never empty.
  */
-static bool
-collect(struct adit_paced *c, unsigned i, uint64_t need)
+static void
+collect(struct adit_paced_turn *t, uint64_t may, uint64_t want)
 {
-    struct adit_rate *r = c->rates[i];
+    struct adit_rate *r = t->rate;
 
-    if (c->got[i] >= need)
-        return true;
+    if (adit_list_is_linked(&t->link))
+        return;
     if (r->n_waiting == 0) {
-        uint64_t n =
-            ADIT_MIN(adit_rate_may(r, now_of(c->pacer)), need - c->got[i]);
+        uint64_t more = may > t->got ? may - t->got : 0;
+        uint64_t n = ADIT_MIN(adit_rate_may(r, now_of(t->c->pacer)), more);
 
-        if (c->got[i] + n >= ADIT_MIN(need, grain(r))) {
+        if (t->got + n >= ADIT_MIN(may, grain(r))) {
             adit_rate_charge(r, n);
-            c->got[i] += n;
-            return true;
+            t->got += n;
+            return;
         }
-    } else if (c->got[i] > 0) {
-        return true;
     }
-    enqueue(c, i);
-    return false;
+    if (t->got < ADIT_MIN(want, grain(r)))
+        enqueue(t);
+}
+
+/* What may be carried of `want` now; where that is nothing, it queues. */
+static uint64_t
+collect_all(struct adit_paced *c, uint64_t want)
+{
+    uint64_t may = want;
+
+    for (unsigned i = 0; i < ADIT_PACED_N_RATES; i++) {
+        struct adit_paced_turn *t = &c->turns[i];
+
+        if (t->rate->bytes_s == 0)
+            continue;
+        collect(t, may, want);
+        may = ADIT_MIN(may, t->got);
+    }
+    return may < ADIT_MIN(want, (uint64_t)GRAIN_MIN_BYTES) ? 0 : may;
 }
 
 /* Go as far as its buckets let it. */
@@ -168,24 +182,21 @@ static void
 advance(struct adit_paced *c)
 {
     while (c->is_waiting) {
-        uint64_t need = c->ops->wants(c->ctx);
-        uint64_t before = need;
+        uint64_t want = wants(c), may;
 
-        if (need == 0)
+        if (want == 0)
             break;
-        for (unsigned i = 0; i < ADIT_PACED_N_RATES; i++) {
-            if (c->rates[i]->bytes_s == 0)
-                continue;
-            if (!collect(c, i, need))
-                return;
-            need = ADIT_MIN(need, c->got[i]);
-        }
-        c->lent = need;
+        may = collect_all(c, want);
+        if (may == 0)
+            return;
+        c->lent = may;
         c->is_carrying = true;
-        c->ops->carry(c->ctx, need);
+        c->ops->carry(c->ctx, may);
         c->is_carrying = false;
-        if (!c->is_waiting || c->ops->wants(c->ctx) == before)
+        if (c->lent == may)
             break; /* it did not want it after all */
+        if (!c->is_waiting)
+            return;
         c->since = now_of(c->pacer);
         adit_list_remove(&c->link);
         adit_list_push_tail(&c->pacer->waiting, &c->link);
@@ -197,18 +208,18 @@ advance(struct adit_paced *c)
 static void
 serve(struct adit_pacer *p, struct adit_rate *r)
 {
-    struct adit_paced *c;
+    struct adit_paced_turn *t;
 
-    while ((c = first(r)) != NULL && !c->has_failed) {
-        uint64_t n = turn_bytes(c, r);
+    while ((t = first(r)) != NULL && !t->c->has_failed) {
+        uint64_t n = ADIT_MIN(wants(t->c), grain(r));
 
         if (adit_rate_may(r, now_of(p)) < n)
             break;
         adit_rate_charge(r, n);
-        c->got[c->stage] += n;
-        dequeue(c);
-        count_waiting(c);
-        advance(c);
+        t->got += n;
+        dequeue(t);
+        count_waiting(t->c);
+        advance(t->c);
     }
     arm_first(p, r);
 }
@@ -216,9 +227,9 @@ serve(struct adit_pacer *p, struct adit_rate *r)
 static void
 on_timer(void *ctx)
 {
-    struct adit_paced *c = ctx;
+    struct adit_paced_turn *t = ctx;
 
-    serve(c->pacer, c->rates[c->stage]);
+    serve(t->c->pacer, t->rate);
 }
 
 static void
@@ -239,13 +250,17 @@ adit_paced_init(struct adit_paced *c, struct adit_pacer *p, uint64_t bytes_s,
 {
     *c = (struct adit_paced){ .pacer = p, .ops = ops, .ctx = ctx };
     adit_rate_init(&c->own, bytes_s, now_of(p));
-    c->rates[0] = &c->own;
-    c->rates[1] = peers[0] != NULL ? peers[0] : &p->none;
+    c->turns[0].rate = &c->own;
+    c->turns[1].rate = peers[0] != NULL ? peers[0] : &p->none;
     /* Two accounts that are one are charged once. */
-    c->rates[2] =
+    c->turns[2].rate =
         peers[1] != NULL && peers[1] != peers[0] ? peers[1] : &p->none;
-    c->rates[3] = &p->node;
-    c->timer = (struct adit_timer){ .fn = on_timer, .ctx = c };
+    c->turns[3].rate = &p->node;
+    for (unsigned i = 0; i < ADIT_PACED_N_RATES; i++) {
+        c->turns[i].c = c;
+        c->turns[i].timer =
+            (struct adit_timer){ .fn = on_timer, .ctx = &c->turns[i] };
+    }
     c->task = (struct adit_task){ .fn = on_task, .ctx = c };
 }
 
@@ -259,7 +274,7 @@ adit_paced_may(struct adit_paced *c, uint64_t n)
     if (c->is_waiting)
         return 0;
     for (unsigned i = 0; i < ADIT_PACED_N_RATES; i++) {
-        struct adit_rate *r = c->rates[i];
+        struct adit_rate *r = c->turns[i].rate;
         uint64_t may;
 
         if (r->bytes_s == 0)
@@ -280,12 +295,14 @@ adit_paced_spend(struct adit_paced *c, uint64_t n)
     if (c->is_carrying)
         c->lent -= n;
     for (unsigned i = 0; i < ADIT_PACED_N_RATES; i++) {
-        if (c->rates[i]->bytes_s == 0)
+        struct adit_paced_turn *t = &c->turns[i];
+
+        if (t->rate->bytes_s == 0)
             continue;
         if (c->is_carrying)
-            c->got[i] -= n;
+            t->got -= n;
         else
-            adit_rate_charge(c->rates[i], n);
+            adit_rate_charge(t->rate, n);
     }
 }
 

@@ -3,12 +3,12 @@
  * pacer: who may carry how much when rates are set: a circuit's own, those of
  * its two peers, and the node's.
  *
- * A circuit that wants more than its buckets hold queues at the first of
- * them that has nothing for it, gets one grain in its turn, and goes on to
- * the next.  So each bucket serves those who want more of it than they get
- * by turns, and who wants less than his share gets it all: max-min.  The
- * unit is a circuit, both ways together.  Who waits for one bucket holds up
- * nobody at another; nothing runs until a grain is there.
+ * A circuit that wants more than its buckets hold queues at each that has
+ * nothing for it, and gets one grain there in its turn.  So a bucket serves
+ * those who want more of it than they get by turns, and who wants less than
+ * his share gets it all: max-min.  The unit is a circuit, both ways together.
+ * Who waits for one bucket holds up nobody at another; nothing runs until a
+ * grain is there.
  * No byte is kept here, none is dropped.  Thread: one worker.
  */
 #ifndef ADIT_HOST_PACER_H
@@ -49,21 +49,26 @@ struct adit_paced_ops {
 
 enum { ADIT_PACED_N_RATES = 4 };
 
+/* A circuit and one of its rates. */
+struct adit_paced_turn {
+    struct adit_paced *c;
+    struct adit_rate *rate;
+    uint64_t got;            /* charged, not spent */
+    struct adit_list link;   /* in the rate's list, while it queues */
+    struct adit_timer timer; /* while it is first there */
+};
+
 /* A circuit. */
 struct adit_paced {
     struct adit_pacer *pacer;
     const struct adit_paced_ops *ops;
     void *ctx;
     struct adit_rate own;
-    struct adit_rate *rates[ADIT_PACED_N_RATES]; /* own, peers', node's */
-    uint64_t got[ADIT_PACED_N_RATES];            /* charged, not spent */
-    uint64_t lent;                               /* to this _carry */
-    unsigned stage;            /* the rate it queues at, if `turn` is linked */
-    struct adit_list turn;     /* in that rate's list */
-    struct adit_list link;     /* in the pacer's */
-    struct adit_timer timer;   /* while it is first in its queue */
-    struct adit_task task;     /* begins to wait, or fails */
-    struct adit_instant since; /* it last moved, or began to wait */
+    struct adit_paced_turn turns[ADIT_PACED_N_RATES]; /* own, peers', node's */
+    uint64_t lent;                                    /* to this _carry */
+    struct adit_list link;                            /* in the pacer's */
+    struct adit_task task;       /* begins to wait, or fails */
+    struct adit_instant since;   /* it last moved, or began to wait */
     struct adit_instant counted; /* so far in the metric */
     bool is_waiting;
     bool is_carrying;
@@ -82,8 +87,8 @@ void adit_paced_stop(struct adit_paced *c);
 static inline bool
 adit_paced_is_free(const struct adit_paced *c)
 {
-    return (c->rates[0]->bytes_s | c->rates[1]->bytes_s |
-            c->rates[2]->bytes_s | c->rates[3]->bytes_s) == 0;
+    return (c->turns[0].rate->bytes_s | c->turns[1].rate->bytes_s |
+            c->turns[2].rate->bytes_s | c->turns[3].rate->bytes_s) == 0;
 }
 
 /* How many of `n` bytes may go now. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "loop/http.h"
 
+#include "base/secret.h"
 #include "loop/turn.h"
 
 #include <event2/buffer.h>
@@ -70,9 +71,7 @@ struct adit_http {
     struct adit_resolve *asking[2]; /* IP4, IP6 */
     bool is_literal;                /* the host is an address */
     size_t n_addrs;
-    struct addr addrs[MAX_ADDRS];
-    struct addr found[MAX_ADDRS]; /* by the questions under way */
-    size_t n_found;
+    struct addr addrs[MAX_ADDRS]; /* in the order they were found */
     struct adit_instant addrs_until;
 };
 
@@ -422,31 +421,26 @@ fail_waiting(struct adit_http *h, adit_err e)
 }
 
 static void
-add_found(struct adit_http *h, int family, const uint8_t *ip)
+add_addr(struct adit_http *h, int family, const uint8_t *ip)
 {
-    if (h->n_found < MAX_ADDRS &&
-        inet_ntop(family, ip, h->found[h->n_found].text,
-                  sizeof(h->found[0].text)) != NULL)
-        h->n_found++;
+    if (h->n_addrs < MAX_ADDRS &&
+        inet_ntop(family, ip, h->addrs[h->n_addrs].text,
+                  sizeof(h->addrs[0].text)) != NULL)
+        h->n_addrs++;
 }
 
+/* The first addresses will do: a name server may be silent about a kind. */
 static void
 on_resolved(struct adit_http *h, int i, adit_err e,
             const struct adit_resolve_answer *a)
 {
     h->asking[i] = NULL;
     for (size_t k = 0; e == ADIT_OK && k < a->n; k++)
-        add_found(h, a->v[k].n == 4 ? AF_INET : AF_INET6, a->v[k].p);
-    if (h->asking[!i] != NULL)
-        return;
-    h->n_addrs = h->n_found;
-    memcpy(h->addrs, h->found, sizeof(h->addrs));
-    h->addrs_until =
-        adit_instant_add(adit_worker_now(h->w), ADIT_HTTP_NAME_US);
-    if (h->n_addrs == 0)
-        fail_waiting(h, e == ADIT_OK ? ADIT_ERESOLVE : e);
-    else
+        add_addr(h, a->v[k].n == 4 ? AF_INET : AF_INET6, a->v[k].p);
+    if (h->n_addrs > 0)
         adit_task_post(h->w, &h->pump_task);
+    else if (h->asking[!i] == NULL)
+        fail_waiting(h, e == ADIT_OK ? ADIT_ERESOLVE : e);
 }
 
 static void
@@ -471,7 +465,9 @@ resolve(struct adit_http *h, struct adit_instant deadline)
 
     if (h->asking[0] != NULL || h->asking[1] != NULL)
         return true;
-    h->n_found = 0;
+    h->n_addrs = 0;
+    h->addrs_until =
+        adit_instant_add(adit_worker_now(h->w), ADIT_HTTP_NAME_US);
     if (h->resolver == NULL)
         e = adit_resolver_new(h->w, &rc, &h->resolver);
     if (e == ADIT_OK) {
@@ -503,12 +499,10 @@ set_literal(struct adit_http *h)
     bool is_local = strcmp(host, "localhost") == 0;
 
     if (is_local || inet_pton(AF_INET, host, ip4) == 1)
-        add_found(h, AF_INET, ip4);
+        add_addr(h, AF_INET, ip4);
     if (is_local || (h->cfg.url.is_ip6 && inet_pton(AF_INET6, host, ip6) == 1))
-        add_found(h, AF_INET6, ip6);
-    h->is_literal = h->n_found > 0;
-    h->n_addrs = h->n_found;
-    memcpy(h->addrs, h->found, sizeof(h->addrs));
+        add_addr(h, AF_INET6, ip6);
+    h->is_literal = h->n_addrs > 0;
 }
 
 /* ---- requests ---------------------------------------------------------- */
@@ -734,7 +728,9 @@ adit_http_free(struct adit_http *h)
         drop_conn(ADIT_CONTAINER_OF(h->conns.next, struct conn, link));
     adit_task_cancel(&h->pump_task);
     adit_resolver_free(h->resolver);
-    if (h->bearer != NULL)
+    if (h->bearer != NULL) {
+        adit_wipe(h->bearer, h->bearer_bytes);
         adit_mem_free(h->mem, h->bearer, h->bearer_bytes);
+    }
     ADIT_FREE(h->mem, h);
 }

@@ -2,7 +2,7 @@
 #include "net/listener.h"
 
 #include "loop/fd.h"
-#include "net/gate.h"
+#include "net/lobby.h"
 #include "net/tcp.h"
 
 #include <arpa/inet.h>
@@ -29,7 +29,7 @@ struct adit_listener {
     struct adit_worker *w;
     struct adit_listener_config cfg;
     struct adit_endpoint local;
-    struct adit_gate gate;
+    struct adit_lobby lobby;
     struct adit_timer rest; /* set: it rests */
     struct adit_retiree retiree;
     struct adit_listener_stats stats;
@@ -150,7 +150,7 @@ accept_one(struct adit_listener *l)
     }
     if (l->cfg.is_proxy == NULL || !l->cfg.is_proxy(l->cfg.ctx, &remote))
         return let_in(l, fd, &remote);
-    if (adit_gate_add(&l->gate, fd, &remote) == ADIT_OK)
+    if (adit_lobby_add(&l->lobby, fd, &remote) == ADIT_OK)
         return true;
     starve(l, ENOMEM);
     return false;
@@ -386,12 +386,12 @@ adit_listener_new(struct adit_worker *w,
     l->cfg = *cfg;
     l->rest.fn = on_rested;
     l->rest.ctx = l;
-    adit_gate_init(&l->gate, w);
-    l->gate.deadline_us = cfg->proxy_us;
-    l->gate.metrics = cfg->metrics;
-    l->gate.at = l->local;
-    l->gate.pass = on_named;
-    l->gate.ctx = l;
+    adit_lobby_init(&l->lobby, w);
+    l->lobby.deadline_us = cfg->proxy_us;
+    l->lobby.metrics = cfg->metrics;
+    l->lobby.at = l->local;
+    l->lobby.pass = on_named;
+    l->lobby.ctx = l;
     watch(l);
     *out = l;
     return ADIT_OK;
@@ -423,7 +423,7 @@ adit_listener_free(struct adit_listener *l)
         return;
     if (!l->closed) {
         l->closed = true;
-        adit_gate_fini(&l->gate);
+        adit_lobby_fini(&l->lobby);
         fd = adit_fd_get(&l->fd);
         adit_fd_fini(&l->fd);
         adit_timer_stop(l->w, &l->rest);

@@ -116,6 +116,8 @@ void
 adit_caps_fini(struct adit_caps *c)
 {
     adit_assert(c->entries.n == 0);
+    for (size_t t = 0; t < ADIT_N_CAP_THINGS; t++)
+        adit_assert(c->n[t] == 0);
     adit_map_fini(&c->entries);
     *c = (struct adit_caps){ 0 };
 }

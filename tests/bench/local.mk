@@ -23,4 +23,5 @@ EXTRA_DIST += %D%/run %D%/README.md \
 	%D%/goload/go.mod %D%/goload/go.sum \
 	%D%/goload/circuits.go %D%/goload/flood.go %D%/goload/frames.go \
 	%D%/goload/host.go %D%/goload/idle.go %D%/goload/latency.go \
-	%D%/goload/main.go %D%/goload/relay.go %D%/goload/setup.go
+	%D%/goload/main.go %D%/goload/relay.go %D%/goload/setup.go \
+	%D%/goload/shares.go

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # The checkers on the tree, and each checker on planted faults.
 checks = %D%/layers.sh %D%/locks.sh %D%/pure.sh %D%/symbols.sh %D%/format.sh \
-	%D%/listed.sh %D%/headers.sh %D%/docs.sh
+	%D%/listed.sh %D%/headers.sh %D%/docs.sh %D%/units.sh
 TESTS += $(checks)
 EXTRA_DIST += $(checks) %D%/lib.sh %D%/installed.sh
 

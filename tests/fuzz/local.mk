@@ -15,6 +15,7 @@ EXTRA_DIST += %D%/trace.h
 fuzz_targets += %D%/acl
 fuzz_targets += %D%/yamux
 fuzz_targets += %D%/proxy
+fuzz_targets += %D%/http_head
 
 EXTRA_PROGRAMS += $(fuzz_targets)
 CLEANFILES += $(fuzz_targets)

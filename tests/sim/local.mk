@@ -11,3 +11,4 @@ check_PROGRAMS += %D%/flood
 check_PROGRAMS += %D%/random
 check_PROGRAMS += %D%/caps
 check_PROGRAMS += %D%/classes
+check_PROGRAMS += %D%/rates

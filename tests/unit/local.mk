@@ -17,7 +17,6 @@ check_PROGRAMS += %D%/wire/circuit/pair %D%/wire/circuit/status
 check_PROGRAMS += %D%/wire/identify
 EXTRA_DIST += %D%/wire/circuit/messages.h
 check_PROGRAMS += %D%/net/addr %D%/net/tcp %D%/net/conn
-check_PROGRAMS += %D%/policy/budget %D%/policy/conncap %D%/policy/rsvp
 check_PROGRAMS += %D%/policy/rate
 check_PROGRAMS += %D%/policy/acl %D%/policy/asn %D%/policy/budget
 check_PROGRAMS += %D%/policy/caps %D%/policy/class %D%/policy/pace
@@ -36,5 +35,31 @@ check_PROGRAMS += %D%/host/observed
 check_PROGRAMS += %D%/loop/http
 tests_unit_loop_http_SOURCES = %D%/loop/http.c %D%/loop/httpd.h
 check_PROGRAMS += %D%/host/admission
+check_PROGRAMS += %D%/host/refusal
+check_PROGRAMS += %D%/net/bound %D%/host/proxies
+check_PROGRAMS += %D%/embed/sockets
+tests_unit_embed_sockets_SOURCES = %D%/embed/sockets.c %D%/embed/duo.h
 check_PROGRAMS += %D%/base/civil
 check_PROGRAMS += %D%/policy/account
+if WITH_RELAY
+check_PROGRAMS += %D%/ledger/redis %D%/ledger/sqlite
+ledger_books = %D%/ledger/books.c %D%/ledger/books.h %D%/ledger/suite.c
+tests_unit_ledger_redis_SOURCES = %D%/ledger/redis.c $(ledger_books)
+tests_unit_ledger_sqlite_SOURCES = %D%/ledger/sqlite.c $(ledger_books)
+thread_tests += %D%/ledger/redis %D%/ledger/sqlite
+endif
+check_PROGRAMS += %D%/daemon/confine %D%/daemon/json %D%/daemon/notify
+check_PROGRAMS += %D%/daemon/settings
+daemon_ldadd = src/daemon/libdaemon.la $(SECCOMP_LIBS) $(LDADD)
+tests_unit_daemon_confine_LDADD = $(daemon_ldadd)
+tests_unit_daemon_json_LDADD = $(daemon_ldadd)
+tests_unit_daemon_notify_LDADD = $(daemon_ldadd)
+tests_unit_daemon_settings_LDADD = $(daemon_ldadd)
+check_PROGRAMS += %D%/admin/http %D%/admin/sock %D%/metrics/expo
+EXTRA_DIST += %D%/admin/client.h
+check_PROGRAMS += %D%/admin/desk
+tests_unit_admin_desk_SOURCES = %D%/admin/desk.c %D%/admin/fakes.c \
+	%D%/admin/fakes.h
+noinst_PROGRAMS += %D%/admin/faked
+tests_unit_admin_faked_SOURCES = %D%/admin/faked.c %D%/admin/fakes.c \
+	%D%/admin/fakes.h

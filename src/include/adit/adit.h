@@ -167,9 +167,12 @@ ADIT_API size_t adit_config_resolve(const adit_config *cfg, const char *name,
 
 /*
  * Sockets that somebody bound already (a service manager, the process before
- * us): those of them that are bound to an address of listen.tcp are listened
- * on instead of binding it again.  The numbers are copied; the node closes
- * them.  ADIT_EFULL: more than eight.  Since: 0.1
+ * us), for one node: each is listened on in place of the address of
+ * listen.tcp that it is bound to (with port 0 there: any port).  One that
+ * listen.tcp does not name, that is not TCP, or that takes both IPv4 and IPv6
+ * keeps the node from starting, adit_node_why() says which.  The numbers are
+ * copied; a node that starts closes them and keeps duplicates, one that does
+ * not leaves them open.  ADIT_EFULL: more than eight.  Since: 0.1
  */
 ADIT_API ADIT_MUST_USE adit_err adit_config_set_sockets(adit_config *cfg,
                                                         const int *fds,
@@ -305,6 +308,7 @@ ADIT_API ADIT_MUST_USE adit_err adit_node_new(adit_config *cfg,
  *
  *   ADIT_EFULL ADIT_EDENIED ADIT_EUNREACHABLE  a listen address is in use,
  *                needs a privilege, or is not ours; adit_node_why() says
+ *   ADIT_EINVAL  a socket of adit_config_set_sockets() does not fit
  *   ADIT_EIO     no thread, no descriptors
  *   ADIT_ESTATE  it runs already
  *

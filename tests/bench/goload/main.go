@@ -31,6 +31,7 @@ var commands = []command{
 	{"relay", "a stock relay, limits lifted", cmdRelay},
 	{"circuits", "circuits that carry bytes one way", cmdCircuits},
 	{"flood", "circuits that carry frames of one size, until the relay is slow", cmdFlood},
+	{"shares", "circuits that join one after the other, each with its own count", cmdShares},
 	{"setup", "what connect+reserve and a circuit cost the relay", cmdSetup},
 	{"echo", "a peer that is reached directly and through relays", cmdEcho},
 	{"latency", "ping-pong with it over each path, by turns", cmdLatency},

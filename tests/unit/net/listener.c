@@ -5,7 +5,7 @@
  */
 #include "../loop/rig.h"
 
-#include "net/gate.h"
+#include "net/lobby.h"
 #include "net/listener.h"
 
 #include <arpa/inet.h>
@@ -320,13 +320,13 @@ test_silent(void **state)
 }
 
 /* Both ends of each lie in this process. */
-#define N_FDS (2 * ADIT_GATE_MAX_WAITING + 100)
+#define N_FDS (2 * ADIT_LOBBY_MAX_WAITING + 100)
 
 /* As many as are held, and one more; then freed with all of them waiting. */
 static void
 test_full(void **state)
 {
-    static int fds[ADIT_GATE_MAX_WAITING];
+    static int fds[ADIT_LOBBY_MAX_WAITING];
     const struct rlimit want = { N_FDS, N_FDS };
     struct rlimit had;
     struct world x;
@@ -338,15 +338,15 @@ test_full(void **state)
         skip();
     begin(&x, 100 * ADIT_S);
     used = x.r.mem.used_bytes;
-    for (int i = 0; i < ADIT_GATE_MAX_WAITING; i++)
+    for (int i = 0; i < ADIT_LOBBY_MAX_WAITING; i++)
         fds[i] = dial(&x);
     connect_client(&x);
     rig_run(&x.r);
     assert_true(x.refused);
     assert_int_equal(count(&x, ADIT_M_PROXY_FULL), 1);
     assert_true(x.r.mem.used_bytes - used <
-                ADIT_GATE_MAX_WAITING * (size_t)600);
-    for (int i = 0; i < ADIT_GATE_MAX_WAITING; i++)
+                ADIT_LOBBY_MAX_WAITING * (size_t)600);
+    for (int i = 0; i < ADIT_LOBBY_MAX_WAITING; i++)
         close(fds[i]);
     end(&x);
 }

@@ -168,9 +168,8 @@ static void
 test_longest(void **state)
 {
     static const char *const v[] = {
-        "0.0.0.0/0",       "10.0.0.0/8",         "10.0.0.0/9",
-        "10.1.2.0/24",     "10.1.2.3",           "2001:db8::/32",
-        "2001:db8:1::/48", "2001:db8:2::2/127",
+        "0.0.0.0/0", "10.0.0.0/8",    "10.0.0.0/9",      "10.1.2.0/24",
+        "10.1.2.3",  "2001:db8::/32", "2001:db8:1::/48", "2001:db8:2::2/127",
     };
     struct fixture f;
 
@@ -185,9 +184,8 @@ test_longest(void **state)
         }
         for (size_t i = 0; i < ADIT_NITEMS(ips); i++) {
             print_message("%s\n", ips[i].why);
-            assert_int_equal(
-                adit_acl_ip(f.a, adit_slice(ips[i].ip, ips[i].n)),
-                ips[i].tag);
+            assert_int_equal(adit_acl_ip(f.a, adit_slice(ips[i].ip, ips[i].n)),
+                             ips[i].tag);
         }
         stop(&f);
     }

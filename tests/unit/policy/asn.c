@@ -24,6 +24,19 @@ static struct {
     size_t n;
 } file;
 
+/* libmaxminddb 1.7.1 does not free what it had read of damaged metadata. */
+const char *__lsan_default_suppressions(void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+    return "leak:libmaxminddb";
+}
+
+/* One that the tests write into. */
+static char scratch[] = "/tmp/adit-asn-XXXXXX";
+static int scratch_fd = -1;
+
 static const char *
 path_of(char path[static 1024])
 {
@@ -44,7 +57,16 @@ load(void **state)
         return -1;
     file.n = fread(file.b, 1, sizeof(file.b), f);
     fclose(f);
-    return file.n > 0 && file.n < sizeof(file.b) ? 0 : -1;
+    scratch_fd = mkstemp(scratch);
+    return file.n > 0 && file.n < sizeof(file.b) && scratch_fd >= 0 ? 0 : -1;
+}
+
+static int
+unload(void **state)
+{
+    (void)state;
+    close(scratch_fd);
+    return unlink(scratch);
 }
 
 static const struct {
@@ -98,20 +120,15 @@ test_lookup(void **state)
 static adit_err
 try_bytes(const uint8_t *p, size_t n, char why[ADIT_ASN_WHY_BYTES])
 {
-    static char path[] = "/tmp/adit-asn-XXXXXX";
-    static int fd = -1;
     struct adit_asn *a = NULL;
     struct adit_mem mem;
     adit_err e;
 
-    if (fd < 0)
-        fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(pwrite(fd, p, n, 0), n);
-    assert_int_equal(ftruncate(fd, (off_t)n), 0);
+    assert_int_equal(pwrite(scratch_fd, p, n, 0), n);
+    assert_int_equal(ftruncate(scratch_fd, (off_t)n), 0);
     adit_mem_init(&mem, NULL, SIZE_MAX);
     why[0] = '\0';
-    e = adit_asn_open(&mem, path, &a, why);
+    e = adit_asn_open(&mem, scratch, &a, why);
     if (e == ADIT_OK)
         for (size_t i = 0; i < ADIT_NITEMS(cases); i++)
             (void)adit_asn_of(a, adit_slice(cases[i].ip, cases[i].n));
@@ -119,11 +136,6 @@ try_bytes(const uint8_t *p, size_t n, char why[ADIT_ASN_WHY_BYTES])
         assert_true(why[0] != '\0');
     adit_asn_close(a);
     assert_int_equal(mem.used_bytes, 0);
-    if (n == 0) { /* the last one */
-        close(fd);
-        unlink(path);
-        fd = -1;
-    }
     return e;
 }
 
@@ -161,7 +173,6 @@ test_damaged(void **state)
         b[i] = (uint8_t)(i * 131 + 7);
     assert_int_equal(try_bytes(b, file.n, why), ADIT_EINVAL);
     assert_non_null(strstr(why, "MaxMind"));
-    (void)try_bytes(b, 0, why);
 }
 
 static void
@@ -184,7 +195,6 @@ test_other(void **state)
     memcpy(type, "adit-cities\"\n", 13);
     assert_int_equal(try_bytes(b, file.n, why), ADIT_EINVAL);
     assert_non_null(strstr(why, "adit-cities"));
-    (void)try_bytes(b, 0, why);
     /* No memory for it. */
     mem.fail_at = 1;
     assert_int_equal(adit_asn_open(&mem, "/nowhere", &a, why), ADIT_ENOMEM);
@@ -200,6 +210,13 @@ load(void **state)
     return 0;
 }
 
+static int
+unload(void **state)
+{
+    (void)state;
+    return 0;
+}
+
 /* Without the library it says so. */
 static void
 test_without(void **state)
@@ -210,8 +227,7 @@ test_without(void **state)
 
     (void)state;
     adit_mem_init(&mem, NULL, SIZE_MAX);
-    assert_int_equal(adit_asn_open(&mem, "/x", &a, why),
-                     ADIT_EUNSUPPORTED);
+    assert_int_equal(adit_asn_open(&mem, "/x", &a, why), ADIT_EUNSUPPORTED);
     assert_non_null(strstr(why, "libmaxminddb"));
     assert_int_equal(adit_asn_of(NULL, adit_slice("\1\2\3\4", 4)), 0);
     adit_asn_close(NULL);
@@ -233,5 +249,5 @@ main(void)
 #endif
     };
 
-    return cmocka_run_group_tests(tests, load, NULL);
+    return cmocka_run_group_tests(tests, load, unload);
 }

@@ -80,8 +80,8 @@ test_prefix(void **state)
 /* ---- the rules' names --------------------------------------------------- */
 
 static const char *const things[ADIT_N_CAP_THINGS] = {
-    [ADIT_CAP_CONNS] = "connections",   [ADIT_CAP_HANDSHAKES] = "handshakes",
-    [ADIT_CAP_STREAMS] = "streams",     [ADIT_CAP_RSVPS] = "reservations",
+    [ADIT_CAP_CONNS] = "connections", [ADIT_CAP_HANDSHAKES] = "handshakes",
+    [ADIT_CAP_STREAMS] = "streams",   [ADIT_CAP_RSVPS] = "reservations",
     [ADIT_CAP_CIRCUITS] = "circuits",
 };
 
@@ -166,9 +166,9 @@ test_each(void **state)
             start(&f, &cfg);
             enter_all(&f, &p);
             for (unsigned i = 0; i < 3; i++)
-                assert_int_equal(adit_caps_take(&f.c, (enum adit_cap_thing)t,
-                                                &p, &why),
-                                 ADIT_OK);
+                assert_int_equal(
+                    adit_caps_take(&f.c, (enum adit_cap_thing)t, &p, &why),
+                    ADIT_OK);
             assert_int_equal(
                 adit_caps_take(&f.c, (enum adit_cap_thing)t, &p, &why),
                 ADIT_EFULL);
@@ -238,8 +238,7 @@ static const struct {
     { "one not known", "\xc0\0\2\1", "\xc0\0\3\2", 4, 4, 9, 0, NODE },
     { "neither is known", "\xc0\0\2\1", "\xc0\0\3\2", 4, 4, 0, 0, NODE },
     { "an IPv6 /64", "\x20\1\0\0\0\0\0\1\0\0\0\0\0\0\0\1",
-      "\x20\1\0\0\0\0\0\1\0\0\0\0\0\0\0\2", 16, 16, 0, 0,
-      IP | NET48 | NODE },
+      "\x20\1\0\0\0\0\0\1\0\0\0\0\0\0\0\2", 16, 16, 0, 0, IP | NET48 | NODE },
     { "a /48", "\x20\1\0\0\0\0\0\1\0\0\0\0\0\0\0\1",
       "\x20\1\0\0\0\0\0\2\0\0\0\0\0\0\0\1", 16, 16, 0, 0, NET48 | NODE },
     { "another /48", "\x20\1\0\0\0\1\0\1\0\0\0\0\0\0\0\1",

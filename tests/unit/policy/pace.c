@@ -273,9 +273,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rates),  cmocka_unit_test(test_retry),
-        cmocka_unit_test(test_undo),   cmocka_unit_test(test_forget),
-        cmocka_unit_test(test_full),   cmocka_unit_test(test_oom),
+        cmocka_unit_test(test_rates), cmocka_unit_test(test_retry),
+        cmocka_unit_test(test_undo),  cmocka_unit_test(test_forget),
+        cmocka_unit_test(test_full),  cmocka_unit_test(test_oom),
         cmocka_unit_test(test_model),
     };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * gate: connections from balancers, until they have said for whom they are
+ * lobby: connections from balancers, until they have said for whom they are
  * (PROXY protocol version 2).
  *
  * Reads the header and not one byte more.  What says nothing, or something
  * else, is closed.  Thread: the worker's own.
  */
-#ifndef ADIT_NET_GATE_H
-#define ADIT_NET_GATE_H
+#ifndef ADIT_NET_LOBBY_H
+#define ADIT_NET_LOBBY_H
 
 #include "base/list.h"
 #include "loop/worker.h"
@@ -19,9 +19,9 @@
  * first segment, so these are there for a moment each; the caps by address
  * cannot hold them, since all come from the balancer's.  About 450 bytes.
  */
-#define ADIT_GATE_MAX_WAITING 1024
+#define ADIT_LOBBY_MAX_WAITING 1024
 
-struct adit_gate {
+struct adit_lobby {
     struct adit_worker *w;
     struct adit_list waiting;
     unsigned n_waiting;
@@ -39,16 +39,16 @@ struct adit_gate {
 };
 
 /* The rest of it is filled in by the caller; zero is fine. */
-void adit_gate_init(struct adit_gate *g, struct adit_worker *w);
+void adit_lobby_init(struct adit_lobby *l, struct adit_worker *w);
 
 /* Closes what waits.  Fine on a zeroed one, and twice. */
-void adit_gate_fini(struct adit_gate *g);
+void adit_lobby_fini(struct adit_lobby *l);
 
 /*
- * A balancer's connection, non-blocking; the gate closes it or passes it on.
+ * A balancer's connection, non-blocking; the lobby closes it or passes it on.
  * ADIT_ENOMEM: it was closed for want of memory or watches.
  */
-ADIT_MUST_USE adit_err adit_gate_add(struct adit_gate *g, int fd,
-                                     const struct adit_endpoint *from);
+ADIT_MUST_USE adit_err adit_lobby_add(struct adit_lobby *l, int fd,
+                                      const struct adit_endpoint *from);
 
 #endif

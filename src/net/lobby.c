@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "net/gate.h"
+#include "net/lobby.h"
 
 #include "loop/fd.h"
 #include "wire/proxy/proxy.h"
@@ -15,7 +15,7 @@
 
 struct waiting {
     struct adit_list link;
-    struct adit_gate *g;
+    struct adit_lobby *lobby;
     struct adit_worker *w;
     struct adit_fd fd;
     struct adit_endpoint from; /* the balancer */
@@ -25,10 +25,10 @@ struct waiting {
 };
 
 static void
-count(struct adit_gate *g, enum adit_metric i)
+count(struct adit_lobby *lo, enum adit_metric i)
 {
-    if (g->metrics != NULL)
-        adit_metric_add(g->metrics, i, 1);
+    if (lo->metrics != NULL)
+        adit_metric_add(lo->metrics, i, 1);
 }
 
 static void
@@ -48,7 +48,7 @@ leave(struct waiting *x)
     adit_fd_fini(&x->fd);
     adit_timer_stop(x->w, &x->deadline);
     adit_list_remove(&x->link);
-    x->g->n_waiting--;
+    x->lobby->n_waiting--;
     adit_retire(x->w, &x->retiree, reap, x);
     return fd;
 }
@@ -58,31 +58,31 @@ leave(struct waiting *x)
  * named: it is for him to look at.
  */
 static void
-refuse(struct adit_gate *g, const char *why)
+refuse(struct adit_lobby *lo, const char *why)
 {
-    struct adit_instant now = adit_worker_now(g->w);
+    struct adit_instant now = adit_worker_now(lo->w);
     struct adit_log_line l;
 
-    g->n_refused++;
-    if (!adit_instant_is_due(g->log_next, now))
+    lo->n_refused++;
+    if (!adit_instant_is_due(lo->log_next, now))
         return;
-    g->log_next = adit_instant_add(now, REFUSED_LOG_US);
-    if (adit_log_open(&l, adit_worker_log(g->w), ADIT_LOG_WARN,
+    lo->log_next = adit_instant_add(now, REFUSED_LOG_US);
+    if (adit_log_open(&l, adit_worker_log(lo->w), ADIT_LOG_WARN,
                       "listener.proxy_refused")) {
         char text[ADIT_ENDPOINT_TEXT_BYTES];
 
-        adit_log_str(&l, "at", adit_endpoint_format(&g->at, text));
+        adit_log_str(&l, "at", adit_endpoint_format(&lo->at, text));
         adit_log_str(&l, "why", why);
-        adit_log_u64(&l, "n", g->n_refused - g->n_refused_logged);
+        adit_log_u64(&l, "n", lo->n_refused - lo->n_refused_logged);
         adit_log_close(&l);
     }
-    g->n_refused_logged = g->n_refused;
+    lo->n_refused_logged = lo->n_refused;
 }
 
 static void
 named(struct waiting *x, const struct adit_proxy_event *ev)
 {
-    struct adit_gate *g = x->g;
+    struct adit_lobby *lo = x->lobby;
     struct adit_endpoint remote = x->from;
     int fd;
 
@@ -91,14 +91,14 @@ named(struct waiting *x, const struct adit_proxy_event *ev)
          adit_endpoint_of_sockaddr(&remote.sa, &remote) != ADIT_OK))
         remote = x->from; /* it has 4 or 16 bytes: neither can fail */
     fd = leave(x);
-    g->pass(g->ctx, fd, &remote);
+    lo->pass(lo->ctx, fd, &remote);
 }
 
 static void
 on_ready(void *ctx, int ready)
 {
     struct waiting *x = ctx;
-    struct adit_gate *g = x->g;
+    struct adit_lobby *lo = x->lobby;
     struct adit_proxy_event ev;
     size_t wants;
 
@@ -115,14 +115,14 @@ on_ready(void *ctx, int ready)
             return;
         if (n <= 0) {
             /* A health check that connects and leaves. */
-            count(g, ADIT_M_PROXY_SILENT);
+            count(lo, ADIT_M_PROXY_SILENT);
             close(leave(x));
             return;
         }
         if (adit_proxy_feed(&x->proxy, adit_slice(b, (size_t)n), &used) !=
             ADIT_OK) {
-            count(g, ADIT_M_PROXY_BAD);
-            refuse(g, adit_proxy_why(&x->proxy));
+            count(lo, ADIT_M_PROXY_BAD);
+            refuse(lo, adit_proxy_why(&x->proxy));
             close(leave(x));
             return;
         }
@@ -136,52 +136,53 @@ on_deadline(void *ctx)
 {
     struct waiting *x = ctx;
 
-    count(x->g, ADIT_M_PROXY_SILENT);
+    count(x->lobby, ADIT_M_PROXY_SILENT);
     close(leave(x));
 }
 
 void
-adit_gate_init(struct adit_gate *g, struct adit_worker *w)
+adit_lobby_init(struct adit_lobby *lo, struct adit_worker *w)
 {
-    *g = (struct adit_gate){ .w = w };
-    adit_list_init(&g->waiting);
+    *lo = (struct adit_lobby){ .w = w };
+    adit_list_init(&lo->waiting);
 }
 
 void
-adit_gate_fini(struct adit_gate *g)
+adit_lobby_fini(struct adit_lobby *lo)
 {
-    while (!adit_list_is_empty(&g->waiting))
-        close(leave(ADIT_CONTAINER_OF(g->waiting.next, struct waiting, link)));
+    while (!adit_list_is_empty(&lo->waiting))
+        close(
+            leave(ADIT_CONTAINER_OF(lo->waiting.next, struct waiting, link)));
 }
 
 adit_err
-adit_gate_add(struct adit_gate *g, int fd, const struct adit_endpoint *from)
+adit_lobby_add(struct adit_lobby *lo, int fd, const struct adit_endpoint *from)
 {
-    struct adit_mem *mem = adit_worker_mem(g->w);
+    struct adit_mem *mem = adit_worker_mem(lo->w);
     struct waiting *x;
 
-    if (g->n_waiting >= ADIT_GATE_MAX_WAITING) {
-        count(g, ADIT_M_PROXY_FULL);
-        refuse(g, "too many connections from balancers are not named yet");
+    if (lo->n_waiting >= ADIT_LOBBY_MAX_WAITING) {
+        count(lo, ADIT_M_PROXY_FULL);
+        refuse(lo, "too many connections from balancers are not named yet");
         close(fd);
         return ADIT_OK;
     }
     x = ADIT_NEW(mem, struct waiting);
-    if (x == NULL || adit_fd_init(&x->fd, g->w, fd, on_ready, x) != ADIT_OK)
+    if (x == NULL || adit_fd_init(&x->fd, lo->w, fd, on_ready, x) != ADIT_OK)
         goto out;
-    x->g = g;
-    x->w = g->w;
+    x->lobby = lo;
+    x->w = lo->w;
     x->from = *from;
     x->deadline.fn = on_deadline;
     x->deadline.ctx = x;
     adit_proxy_init(&x->proxy);
-    if (adit_timer_set(g->w, &x->deadline,
-                       adit_instant_add(adit_worker_now(g->w),
-                                        g->deadline_us)) != ADIT_OK)
+    if (adit_timer_set(lo->w, &x->deadline,
+                       adit_instant_add(adit_worker_now(lo->w),
+                                        lo->deadline_us)) != ADIT_OK)
         goto out;
     adit_fd_want(&x->fd, ADIT_FD_READ);
-    adit_list_push_tail(&g->waiting, &x->link);
-    g->n_waiting++;
+    adit_list_push_tail(&lo->waiting, &x->link);
+    lo->n_waiting++;
     return ADIT_OK;
 out:
     if (x != NULL) {
