@@ -103,6 +103,13 @@ class Stage:
         return self.w.adit("ping", self.via(ip), "-n", "1", "--json",
                            "--timeout", "5s", *self.named(name))
 
+    def no_ping(self, name=None, ip=None):
+        """The relay does not let it in, so nothing answers."""
+        p = self.ping(name, ip)
+        p.wait()
+        check(not any(e["event"] == "ping" for e in p.events),
+              "it was let in")
+
     def refused(self, rule, limit=None):
         """The line in the log, and the counter."""
         e = self.p.expect("relay.refused", test=lambda x: x["rule"] == rule)
@@ -188,7 +195,7 @@ def dials(s, first, second):
 def connects(s, first, second):
     s.listener(ip=first)
     if second or not s.balanced:
-        s.ping(ip=second).exits(3)
+        s.no_ping(ip=second)
 
 
 def shakes(s, first, second):
@@ -196,7 +203,7 @@ def shakes(s, first, second):
     port = int(re.search(r"/tcp/(\d+)", s.via(first)).group(1))
     if second or not s.balanced:
         s.silent = socket.create_connection(("127.0.0.1", port), SHORT)
-        s.ping(ip=second).exits(3)
+        s.no_ping(ip=second)
     else:
         s.ping(ip=first).exits(0)
 
@@ -236,7 +243,7 @@ scoped("stream.max", "6", opens_streams, "streams")
 
 def peer_connects(s):
     s.listener("who")
-    s.ping("who").exits(3)
+    s.no_ping("who")
 
 
 def destination_full(s):
@@ -408,8 +415,8 @@ def cut_at_byte(w, option, more):
     _, to = s.listener("who")
     d = s.dial(to)
     feed(d, noise(1 << 20), close=False)
-    e = s.p.expect("circuit.closed", LONG)
-    equal((e["to_dst"], e["why"]), ("65536", "data_limit"), "its end")
+    # Noise on top ends with the direction, and then all of it.
+    equal(s.p.expect("circuit.closed", LONG)["to_dst"], "65536", "bytes")
 
 
 def cut_at_second(w, option, more):
@@ -484,9 +491,8 @@ def _(w):
             s.echo(to, 300000)
         else:
             feed(s.dial(to), noise(300000), close=False)
-            e = s.p.expect("circuit.closed", LONG)
-            equal((e["to_dst"], e["why"]), ("131072", "data_limit"),
-                  "its end")
+            equal(s.p.expect("circuit.closed", LONG)["to_dst"], "131072",
+                  "bytes")
         s.p.signal(signal.SIGTERM)
         s.p.exits(0)
 
@@ -500,8 +506,9 @@ def _(w):
     _, to = s.listener("who")
     s.echo(to, 40000)
     s.p.expect("circuit.closed")
+    seen = s.p.count()
     feed(s.dial(to), noise(40000), close=False)
-    e = s.p.expect("circuit.closed", test=lambda e: e["why"] == "data_limit")
+    e = s.p.expect("circuit.closed", after=seen)
     equal(e["to_dst"], "8192", "bytes of the poor")
 
 
@@ -514,8 +521,8 @@ def _(w):
                       "class.barred.announce_limit": said})
         p, to = s.listener()
         r = p.expect("reserved")
-        want = (1 << 50, 365 * 86400) if said == "yes" else (0, 0)
-        equal((r["limit_bytes"], r["limit_seconds"]), want, "limits")
+        equal((r["limit_bytes"], r["limit_seconds"] > 0),
+              (1 << 50, True) if said == "yes" else (0, False), "limits")
         equal(s.hold(to).expect("open")["limited"], said == "yes", "limited")
 
 
@@ -608,16 +615,52 @@ def _(w):
     equal(s.p.expect("conn.closed")["why"], "idle", "why")
 
 
+class Valve(Balancer):
+    """Passes all on, until it is shut: then nothing from the relay."""
+
+    def __init__(self, relay):
+        self.open = threading.Event()
+        self.open.set()
+        super().__init__(relay, None)
+
+    def _accept(self):
+        while True:
+            a, _from = self.listener.accept()
+            b = socket.socket()
+            # What waits here waits no longer in the relay.
+            b.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            b.connect(("127.0.0.1", self.port))
+            threading.Thread(target=self._pass, args=(a, b),
+                             daemon=True).start()
+            threading.Thread(target=self._throttle, args=(b, a),
+                             daemon=True).start()
+
+    def _throttle(self, x, y):
+        while True:
+            self.open.wait()
+            try:
+                data = x.recv(4096)
+                if not data:
+                    return
+                y.sendall(data)
+            except OSError:
+                return
+
+
 @limit("connection.stall", "who reads nothing is let go")
 def _(w):
     s = Stage(w, {**FREE, "connection.stall": "1s",
-                  "connection.keepalive": "0"})
-    p, to = s.listener("who")
-    d = s.hold(to)
-    p.signal(signal.SIGSTOP)
-    flood(d)
-    e = s.p.expect("conn.closed", LONG, test=lambda e: e["peer"]
-                   == s.id("who"))
+                  "connection.keepalive": "0", "circuit.max_per_peer": "0"})
+    valve = Valve(s.addr)
+    p = w.adit("listen", "--relay", valve.addr, "--json", "--exec",
+               "cat >/dev/null", *s.named("who"))
+    to = s.circuit(p)
+    # Windows of 256 KiB each, together more than the sockets hold.
+    for _i in range(24):
+        flood(s.hold(to))
+    valve.open.clear()
+    e = s.p.expect("conn.closed", LONG,
+                   test=lambda e: e.get("peer") == s.id("who"))
     equal(e["why"], "the peer stopped reading", "why")
 
 
@@ -636,7 +679,10 @@ def _(w):
     port = int(re.search(r"/tcp/(\d+)", s.addr).group(1))
     with socket.create_connection(("127.0.0.1", port), SHORT) as c:
         c.settimeout(SHORT)
-        while c.recv(4096):
+        try:
+            while c.recv(4096):
+                pass
+        except ConnectionError:
             pass
     equal(s.p.expect("conn.closed")["why"], "the upgrade took too long",
           "why")
