@@ -481,6 +481,30 @@ test_node(void **state)
     }
 }
 
+/* Who comes with little at a time, and often, does not get past the queue. */
+static void
+test_small_pieces(void **state)
+{
+    struct rates *r = rates_new(31, 0);
+    struct circuit *bulk, *often;
+
+    (void)state;
+    set_node(r, 1 * MB);
+    bulk = circuit(r, NULL);
+    r->sends = 0;
+    often = circuit(r, NULL);
+    run_us(r, ADIT_S);
+    mark(r);
+    for (int i = 0; i < 20000; i++) { /* 5 MB/s */
+        often->src.may_send += 500;
+        send_more(&often->src);
+        run_us(r, 100);
+    }
+    assert_near(gain(bulk), 2 * MB / 2);
+    assert_near(gain(often), 2 * MB / 2);
+    rates_free(r);
+}
+
 /* Who wants less than his share gets it all; the rest is shared. */
 static void
 test_max_min(void **state)
@@ -564,6 +588,13 @@ test_many(void **state)
                         10 * 1750000 / 13);
     for (int i = 18; i < 20; i++)
         assert_near(gain(&r->c[i]), 10 * 100000);
+    /* And a turn comes soon, not only often enough in the long run. */
+    for (int k = 0; k < 20; k++) {
+        mark(r);
+        run_us(r, 40 * ADIT_MS);
+        for (int i = 5; i < 18; i++)
+            assert_true(gain(&r->c[i]) > 0);
+    }
     rates_free(r);
 }
 
@@ -837,13 +868,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one),          cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_node),         cmocka_unit_test(test_max_min),
-        cmocka_unit_test(test_peers),        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_byte_limit),   cmocka_unit_test(test_time_limit),
-        cmocka_unit_test(test_nothing_lost), cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_reader_stops), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_buffers_full), cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_one),        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_node),       cmocka_unit_test(test_small_pieces),
+        cmocka_unit_test(test_max_min),    cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_many),       cmocka_unit_test(test_byte_limit),
+        cmocka_unit_test(test_time_limit), cmocka_unit_test(test_nothing_lost),
+        cmocka_unit_test(test_reload),     cmocka_unit_test(test_reader_stops),
+        cmocka_unit_test(test_memory),     cmocka_unit_test(test_buffers_full),
+        cmocka_unit_test(test_gone),
     };
 
     return cmocka_run_group_tests_name("sim/rates", tests, NULL, NULL);
