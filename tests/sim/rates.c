@@ -481,7 +481,7 @@ test_node(void **state)
     }
 }
 
-/* Who comes with little at a time, and often, does not get past the queue. */
+/* Who always wants just what is there does not get past the queue. */
 static void
 test_small_pieces(void **state)
 {
@@ -495,8 +495,8 @@ test_small_pieces(void **state)
     often = circuit(r, NULL);
     run_us(r, ADIT_S);
     mark(r);
-    for (int i = 0; i < 20000; i++) { /* 5 MB/s */
-        often->src.may_send += 500;
+    for (int i = 0; i < 20000; i++) { /* 900 kB/s */
+        often->src.may_send += 90;
         send_more(&often->src);
         run_us(r, 100);
     }
@@ -800,11 +800,13 @@ test_buffers_full(void **state)
 
     (void)state;
     faster = circuit_at(r, 10000, NULL, NULL);
+    r->sends = 170000 + ADIT_RATE_BURST_MIN_BYTES;
+    slow[0] = circuit_at(r, 300, NULL, NULL); /* has waited for longer */
     r->sends = 500000;
     stopped = circuit(r, NULL);
     stopped->dst.is_deaf = true;
     r->sends = 170000 + ADIT_RATE_BURST_MIN_BYTES;
-    for (int i = 0; i < 3; i++)
+    for (int i = 1; i < 3; i++)
         slow[i] = circuit_at(r, 300, NULL, NULL);
     run_us(r, 2 * ADIT_S);
     assert_false(stopped->is_over);
@@ -828,6 +830,41 @@ test_buffers_full(void **state)
     mark(r);
     run_us(r, 4 * ADIT_S);
     assert_near(gain(faster), 4 * 10000);
+    rates_free(r);
+}
+
+/* A reader that is slow for a moment does not pay for those who wait for a
+ * rate. */
+static void
+test_hiccup(void **state)
+{
+    struct rates *r = rates_new(115, 850000);
+    struct circuit *fast, *slow[4];
+    size_t n_over = 0;
+
+    (void)state;
+    r->sends = 170000 + ADIT_RATE_BURST_MIN_BYTES;
+    for (size_t i = 0; i < ADIT_NITEMS(slow); i++)
+        slow[i] = circuit_at(r, 300, NULL, NULL);
+    r->sends = 0;
+    fast = circuit(r, NULL);
+    for (int i = 0; i < 200; i++) {
+        if (i == 100) /* they have waited for a second by now */
+            fast->dst.is_deaf = true;
+        if (i == 150) {
+            for (size_t k = 0; k < ADIT_NITEMS(slow); k++)
+                n_over += slow[k]->is_over;
+            assert_int_equal(n_over, 1);
+            fast->dst.is_deaf = false;
+            adit_hstream_resume(fast->dst.s);
+        }
+        fast->src.may_send += 20000;
+        send_more(&fast->src);
+        run_us(r, 10 * ADIT_MS);
+        assert_true(i >= 100 || !slow[0]->is_over);
+    }
+    assert_int_equal(fast->dst.got, 200 * 20000);
+    assert_false(fast->is_over);
     rates_free(r);
 }
 
@@ -875,7 +912,7 @@ main(void)
         cmocka_unit_test(test_time_limit), cmocka_unit_test(test_nothing_lost),
         cmocka_unit_test(test_reload),     cmocka_unit_test(test_reader_stops),
         cmocka_unit_test(test_memory),     cmocka_unit_test(test_buffers_full),
-        cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_hiccup),     cmocka_unit_test(test_gone),
     };
 
     return cmocka_run_group_tests_name("sim/rates", tests, NULL, NULL);
