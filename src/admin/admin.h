@@ -47,8 +47,17 @@ ADIT_MUST_USE adit_err adit_admin_new(adit_node *n,
 /* After adit_node_free().  NULL is fine. */
 void adit_admin_free(struct adit_admin *a);
 
-/* Any thread: `json` (an object or an array, copied) or an error. */
+/*
+ * Any thread, while no other frees the node: ADIT_OK and JSON (any value), or
+ * an error and a sentence.  Copied; NULL is fine.  An answer that nobody
+ * waits for any more is dropped.
+ */
 void adit_admin_answer(struct adit_admin *a, uint64_t token, adit_err e,
                        const char *json_or_text);
+
+/* Any thread: the configuration in force is the `generation`-th, 1 being that
+ * of the start, taken at `since_unix_s`.  Shown by status and metrics. */
+void adit_admin_set_generation(struct adit_admin *a, uint64_t generation,
+                               int64_t since_unix_s);
 
 #endif

@@ -13,3 +13,4 @@ src_base_libbase_la_SOURCES += %D%/mem.c %D%/mem.h
 src_base_libbase_la_SOURCES += %D%/opt.c %D%/opt.h
 src_base_libbase_la_SOURCES += %D%/rng.c %D%/rng.h
 src_base_libbase_la_SOURCES += %D%/secret.c %D%/secret.h
+src_base_libbase_la_SOURCES += %D%/civil.c %D%/civil.h

@@ -44,14 +44,36 @@ adit_log_open(struct adit_log_line *l, const struct adit_log *log,
     return true;
 }
 
+/* Digits alone are numbers, which text that looks like one is not. */
+static bool
+is_number(struct adit_slice s)
+{
+    if (s.n > 0 && s.p[0] == '-')
+        s = adit_slice_skip(s, 1);
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return s.n > 0;
+}
+
 static bool
 is_plain(struct adit_slice s)
 {
+    if (is_number(s))
+        return false;
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] <= ' ' || s.p[i] >= 0x7f || s.p[i] == '"' ||
             s.p[i] == '\\' || s.p[i] == '=')
             return false;
     return s.n > 0;
+}
+
+static void
+put_key(struct adit_log_line *l, const char *key)
+{
+    put(l, " ", 1);
+    put(l, key, strlen(key));
+    put(l, "=", 1);
 }
 
 void
@@ -60,9 +82,7 @@ adit_log_bytes(struct adit_log_line *l, const char *key,
 {
     if (l->log == NULL)
         return;
-    put(l, " ", 1);
-    put(l, key, strlen(key));
-    put(l, "=", 1);
+    put_key(l, key);
     if (is_plain(text)) {
         put(l, (const char *)text.p, text.n);
         return;
@@ -101,8 +121,8 @@ adit_log_u64(struct adit_log_line *l, const char *key, uint64_t value)
 
     if (l->log == NULL)
         return;
-    snprintf(s, sizeof(s), "%" PRIu64, value);
-    adit_log_str(l, key, s);
+    put_key(l, key);
+    put(l, s, (size_t)snprintf(s, sizeof(s), "%" PRIu64, value));
 }
 
 void
@@ -112,8 +132,8 @@ adit_log_i64(struct adit_log_line *l, const char *key, int64_t value)
 
     if (l->log == NULL)
         return;
-    snprintf(s, sizeof(s), "%" PRId64, value);
-    adit_log_str(l, key, s);
+    put_key(l, key);
+    put(l, s, (size_t)snprintf(s, sizeof(s), "%" PRId64, value));
 }
 
 void

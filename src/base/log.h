@@ -5,7 +5,7 @@
  * A line is made on the stack and handed whole to the sink, with no lock
  * held; the sink may call anything.  Values with blanks, quotes or bytes
  * outside printable ASCII are quoted and escaped, so a stranger cannot forge
- * a line.  Below the level nothing is formatted.  Thread: any.
+ * a line; so is text that looks like a number, so that a reader can tell.  Below the level nothing is formatted.  Thread: any.
  */
 #ifndef ADIT_BASE_LOG_H
 #define ADIT_BASE_LOG_H

@@ -48,6 +48,24 @@ adit_opt_type_name(enum adit_opt_type type)
     return "?";
 }
 
+size_t
+adit_opt_bytes(const struct adit_opt_row *row)
+{
+    switch (row->type) {
+    case ADIT_OPT_BOOL:
+        return sizeof(bool);
+    case ADIT_OPT_COUNT:
+    case ADIT_OPT_BYTES:
+    case ADIT_OPT_DURATION:
+    case ADIT_OPT_CHOICE:
+        return sizeof(uint64_t);
+    case ADIT_OPT_TEXT:
+    case ADIT_OPT_LIST:
+        return ADIT_OPT_TEXT_BYTES;
+    }
+    return 0;
+}
+
 static void
 units_of(enum adit_opt_type type, const struct unit **u, size_t *n)
 {

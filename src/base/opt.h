@@ -44,6 +44,9 @@ struct adit_opt_table {
 /* "duration" for example; static. */
 const char *adit_opt_type_name(enum adit_opt_type type);
 
+/* How many bytes its field takes. */
+size_t adit_opt_bytes(const struct adit_opt_row *row);
+
 /* Every field of `base` to its default.  A default that does not parse is a
  * bug of the table's. */
 void adit_opt_defaults(const struct adit_opt_table *t, void *base);

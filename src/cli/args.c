@@ -81,11 +81,19 @@ adit_cli_check_addr(struct adit_cli *c, const char *text)
 
 /* What every command takes. */
 static size_t
-common(struct adit_cli *c, struct adit_cli_arg out[4])
+common(struct adit_cli *c, const struct adit_cli_command *cmd,
+       struct adit_cli_arg out[4])
 {
     out[0] =
-        (struct adit_cli_arg){ "json",   0,    ADIT_CLI_FLAG,
-                               &c->json, NULL, "events as lines of JSON" };
+        (struct adit_cli_arg){ "json",
+                               0,
+                               ADIT_CLI_FLAG,
+                               &c->json,
+                               NULL,
+                               cmd->on_socket ? "answers as lines of JSON"
+                                              : "events as lines of JSON" };
+    if (cmd->on_socket)
+        return 1;
     out[1] = (struct adit_cli_arg){
         "verbose",   'v',  ADIT_CLI_TIMES,
         &c->verbose, NULL, "tell what happens; twice: the node's log too"
@@ -114,7 +122,7 @@ print_help(struct adit_cli *c, const struct adit_cli_command *cmd,
            const struct adit_cli_arg *args, size_t n)
 {
     struct adit_cli_arg more[4];
-    size_t n_more = common(c, more);
+    size_t n_more = common(c, cmd, more);
 
     printf("usage: adit %s [OPTION]... %s\n\n%s\n\n", cmd->name, cmd->synopsis,
            cmd->help);
@@ -151,6 +159,31 @@ parse_time(const char *text, uint32_t *ms)
     for (size_t i = 0; i < ADIT_CLI_NITEMS(units); i++)
         if (strcmp(end, units[i].name) == 0 && v <= UINT32_MAX / units[i].ms) {
             *ms = (uint32_t)v * units[i].ms;
+            return true;
+        }
+    return false;
+}
+
+bool
+adit_cli_duration(const char *text, int64_t *s)
+{
+    static const struct {
+        const char *name;
+        int64_t s;
+    } units[] = {
+        { "s", 1 },     { "min", 60 },   { "h", 3600 },
+        { "d", 86400 }, { "w", 604800 },
+    };
+    char *end;
+    unsigned long v;
+
+    errno = 0;
+    v = strtoul(text, &end, 10);
+    if (end == text || text[0] == '-' || errno != 0 || v > 100000000)
+        return false;
+    for (size_t i = 0; i < ADIT_CLI_NITEMS(units); i++)
+        if (strcmp(end, units[i].name) == 0) {
+            *s = (int64_t)v * units[i].s;
             return true;
         }
     return false;
@@ -201,6 +234,10 @@ store(struct adit_cli *c, const struct adit_cli_arg *a, const char *value)
             return false;
         }
         return true;
+    case ADIT_CLI_MAYBE:
+        *(struct adit_cli_maybe *)a->out =
+            (struct adit_cli_maybe){ true, value };
+        return true;
     }
     return false;
 }
@@ -244,6 +281,13 @@ is_flag(const struct adit_cli_arg *a)
     return a->kind == ADIT_CLI_FLAG || a->kind == ADIT_CLI_TIMES;
 }
 
+/* Is `next` (NULL: there is none) the value of an option that may have one? */
+static bool
+is_value(const char *next)
+{
+    return next != NULL && next[0] >= '0' && next[0] <= '9';
+}
+
 /* One word that begins with a dash; *i moves on if it takes the next. */
 static bool
 parse_option(struct parser *p, char **argv, int *i)
@@ -282,6 +326,8 @@ parse_option(struct parser *p, char **argv, int *i)
         adit_cli_error(p->c, "--%s takes no value", a->name);
         return false;
     }
+    if (a->kind == ADIT_CLI_MAYBE && value == NULL && !is_value(argv[*i + 1]))
+        return store(p->c, a, NULL);
     if (!is_flag(a) && value == NULL) {
         value = argv[*i + 1];
         if (value == NULL) {
@@ -319,7 +365,7 @@ adit_cli_parse(struct adit_cli *c, const struct adit_cli_command *cmd,
     c->json = has_word(argv, "--json");
     for (size_t i = 0; i < n_args; i++)
         p.all[p.n++] = args[i];
-    p.n += common(c, p.all + p.n);
+    p.n += common(c, cmd, p.all + p.n);
     for (size_t i = 0; i < max; i++)
         pos[i] = NULL;
     for (int i = 1; argv[i] != NULL; i++) {

@@ -111,6 +111,13 @@ enum adit_cli_arg_kind {
     ADIT_CLI_LIST,  /* struct adit_cli_list */
     ADIT_CLI_COUNT, /* unsigned */
     ADIT_CLI_TIME,  /* uint32_t, milliseconds; "10s", "500ms", "2min" */
+    ADIT_CLI_MAYBE, /* struct adit_cli_maybe; a value only if it begins with
+                       a digit */
+};
+
+struct adit_cli_maybe {
+    bool is_set;
+    const char *value; /* NULL: none was given */
 };
 
 struct adit_cli_arg {
@@ -129,10 +136,17 @@ struct adit_cli_command {
     const char *help;
     int (*run)(struct adit_cli *c, const struct adit_cli_command *self,
                char **argv);
+    bool on_socket; /* it talks to a running aditd, and has no node */
 };
 
 extern const struct adit_cli_command adit_cli_cmd_id, adit_cli_cmd_ping,
     adit_cli_cmd_listen, adit_cli_cmd_dial, adit_cli_cmd_probe;
+/* Those of `adit relay` that talk to a running aditd. */
+extern const struct adit_cli_command adit_cli_cmd_status, adit_cli_cmd_peers,
+    adit_cli_cmd_circuits, adit_cli_cmd_peer, adit_cli_cmd_limits,
+    adit_cli_cmd_kick, adit_cli_cmd_ban, adit_cli_cmd_unban,
+    adit_cli_cmd_class, adit_cli_cmd_usage, adit_cli_cmd_config,
+    adit_cli_cmd_reload, adit_cli_cmd_drain, adit_cli_cmd_undrain;
 
 /*
  * Parse argv[1] and on.  Words that are no options come out in `pos`, at
@@ -149,6 +163,9 @@ int adit_cli_parse(struct adit_cli *c, const struct adit_cli_command *cmd,
 /* The word of `words` that was perhaps meant; NULL: none. */
 const char *adit_cli_nearest(const char *word, const char *const *words,
                              size_t n);
+
+/* "90s", "2min", "1h", "7d", "4w" as seconds.  False: it is none. */
+bool adit_cli_duration(const char *text, int64_t *s);
 
 /* Is it a multiaddr?  If not, says where it is wrong. */
 bool adit_cli_check_addr(struct adit_cli *c, const char *text);

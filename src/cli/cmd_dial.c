@@ -231,4 +231,5 @@ const struct adit_cli_command adit_cli_cmd_dial = {
     "written until the peer ends too.\nWith --json the events go to standard "
     "error.  Before a relay's limit cuts the\npath, it warns.",
     run,
+    false,
 };

@@ -54,4 +54,5 @@ const struct adit_cli_command adit_cli_cmd_id = {
     "first, with\nmode 0600, if there is none.  The file is as libp2p keeps "
     "it.",
     run,
+    false,
 };

@@ -651,4 +651,5 @@ const struct adit_cli_command adit_cli_cmd_listen = {
     "again when the relay was away.\nCOMMAND finds the peer's id in "
     "ADIT_PEER.",
     run,
+    false,
 };

@@ -171,4 +171,5 @@ const struct adit_cli_command adit_cli_cmd_ping = {
     "Ping the peer at ADDR, a multiaddr that ends in /p2p/ID, direct or "
     "through a\nrelay.",
     run,
+    false,
 };

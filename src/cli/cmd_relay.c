@@ -518,4 +518,5 @@ const struct adit_cli_command adit_cli_cmd_probe = {
     "and\ncompare.  Reports latency, throughput and limits.  Exit code 0 only "
     "if all of it is\nproven.",
     run,
+    false,
 };

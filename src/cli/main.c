@@ -10,8 +10,13 @@
 #include <string.h>
 
 static const struct adit_cli_command *const commands[] = {
-    &adit_cli_cmd_id,   &adit_cli_cmd_listen, &adit_cli_cmd_dial,
-    &adit_cli_cmd_ping, &adit_cli_cmd_probe,
+    &adit_cli_cmd_id,      &adit_cli_cmd_listen,   &adit_cli_cmd_dial,
+    &adit_cli_cmd_ping,    &adit_cli_cmd_probe,    &adit_cli_cmd_status,
+    &adit_cli_cmd_peers,   &adit_cli_cmd_circuits, &adit_cli_cmd_peer,
+    &adit_cli_cmd_kick,    &adit_cli_cmd_ban,      &adit_cli_cmd_unban,
+    &adit_cli_cmd_class,   &adit_cli_cmd_usage,    &adit_cli_cmd_limits,
+    &adit_cli_cmd_config,  &adit_cli_cmd_reload,   &adit_cli_cmd_drain,
+    &adit_cli_cmd_undrain,
 };
 
 static const struct {
@@ -28,26 +33,59 @@ static const struct {
 };
 
 static void
+print_commands(FILE *out, bool on_socket)
+{
+    for (size_t i = 0; i < ADIT_CLI_NITEMS(commands); i++)
+        if (commands[i]->on_socket == on_socket)
+            fprintf(out, "  %-15s %s\n", commands[i]->name,
+                    commands[i]->summary);
+}
+
+static void
 print_usage(FILE *out)
 {
     fputs("usage: adit COMMAND [OPTION]... ARGUMENT...\n\n", out);
-    for (size_t i = 0; i < ADIT_CLI_NITEMS(commands); i++)
-        fprintf(out, "  %-13s %s\n", commands[i]->name, commands[i]->summary);
+    print_commands(out, false);
     fputs("  help [COMMAND]\n"
           "  version\n"
-          "\nEach command takes --help, --json, -v and -o NAME=VALUE.  ADDR "
-          "is a multiaddr, for\nexample /ip4/203.0.113.7/tcp/4001/p2p/ID, or "
+          "\nThey take --help, --json, -v and -o NAME=VALUE.  ADDR is a "
+          "multiaddr, for example\n/ip4/203.0.113.7/tcp/4001/p2p/ID, or "
           "RELAY/p2p-circuit/p2p/ID.\n"
-          "\nExit codes:\n",
+          "\nTo a running aditd, with --help, --json and --socket PATH:\n\n",
           out);
+    print_commands(out, true);
+    fputs("\nExit codes:\n", out);
     for (size_t i = 0; i < ADIT_CLI_NITEMS(exits); i++)
         fprintf(out, "  %d  %s\n", exits[i].code, exits[i].means);
+}
+
+/* `adit relay --socket PATH --json status`: the command's second word comes
+ * to the front. */
+static void
+pull_word(char **v)
+{
+    size_t i = 1;
+    char *word;
+
+    while (v[i] != NULL && v[i][0] == '-') {
+        if (v[i + 1] != NULL &&
+            (strcmp(v[i], "--socket") == 0 || strcmp(v[i], "-s") == 0))
+            i++;
+        i++;
+    }
+    word = v[i];
+    if (word == NULL)
+        return;
+    memmove(v + 2, v + 1, (i - 1) * sizeof(*v));
+    v[1] = word;
 }
 
 /* argv[0] becomes the last word of the command's name. */
 static const struct adit_cli_command *
 find(char ***argv)
 {
+    if (strcmp((*argv)[0], "relay") == 0)
+        pull_word(*argv);
     for (size_t i = 0; i < ADIT_CLI_NITEMS(commands); i++) {
         const char *name = commands[i]->name, *blank = strchr(name, ' ');
         char **v = *argv;
@@ -65,16 +103,27 @@ find(char ***argv)
     return NULL;
 }
 
+/* `second` is what follows; NULL: nothing. */
 static int
-unknown(const char *word)
+unknown(const char *first, const char *second)
 {
     const char *words[ADIT_CLI_NITEMS(commands)], *near;
+    char word[64];
 
+    if (strcmp(first, "relay") == 0 && second == NULL) {
+        fputs("usage: adit relay COMMAND [OPTION]...\n\n", stderr);
+        for (size_t i = 0; i < ADIT_CLI_NITEMS(commands); i++)
+            if (strncmp(commands[i]->name, "relay ", 6) == 0)
+                fprintf(stderr, "  %-15s %s\n", commands[i]->name,
+                        commands[i]->summary);
+        return ADIT_CLI_USAGE;
+    }
+    snprintf(word, sizeof(word), "%s%s%s", first,
+             strcmp(first, "relay") == 0 ? " " : "",
+             strcmp(first, "relay") == 0 ? second : "");
     for (size_t i = 0; i < ADIT_CLI_NITEMS(commands); i++)
         words[i] = commands[i]->name;
     near = adit_cli_nearest(word, words, ADIT_CLI_NITEMS(words));
-    if (strcmp(word, "relay") == 0)
-        near = adit_cli_cmd_probe.name;
     fprintf(stderr, "adit: unknown command %s", word);
     if (near != NULL)
         fprintf(stderr, ": did you mean %s?", near);
@@ -95,7 +144,7 @@ help(struct adit_cli *c, char **argv)
     }
     cmd = find(&argv);
     if (cmd == NULL)
-        return unknown(argv[0]);
+        return unknown(argv[0], argv[1]);
     args[0] = argv[0];
     cmd->run(c, cmd, args);
     return ADIT_CLI_OK;
@@ -120,7 +169,7 @@ run(struct adit_cli *c, char **argv)
     }
     cmd = find(&argv);
     if (cmd == NULL)
-        return unknown(argv[0]);
+        return unknown(argv[0], argv[1]);
     code = cmd->run(c, cmd, argv);
     return code < 0 ? ADIT_CLI_OK : code;
 }

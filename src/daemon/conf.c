@@ -34,8 +34,8 @@ struct file {
     const char *path;
     FILE *f;
     unsigned line;
-    bool is_more;  /* the line continues the one before */
-    char last[64]; /* the option before this line */
+    bool is_more;                      /* the line continues the one before */
+    char last[ADIT_OPTION_NAME_BYTES]; /* the option before this line */
     char list[ADIT_OPT_TEXT_BYTES];
 };
 
@@ -71,9 +71,10 @@ static bool
 is_list(const struct adit_settings *s, const char *name)
 {
     struct adit_option o = { .size = sizeof(o) };
+    char have[ADIT_OPTION_NAME_BYTES];
 
-    for (size_t i = 0; adit_settings_at(s, i, &o) == ADIT_OK; i++)
-        if (strcmp(o.name, name) == 0)
+    for (size_t i = 0; adit_settings_at(s, i, have, &o) == ADIT_OK; i++)
+        if (strcmp(have, name) == 0)
             return strstr(o.type, "list") != NULL;
     return false;
 }
@@ -82,7 +83,8 @@ static int
 on_value(void *ctx, const char *section, const char *key, const char *value)
 {
     struct file *f = ctx;
-    char name[64], from[512], why[ADIT_SETTINGS_WHY_BYTES];
+    char name[ADIT_OPTION_NAME_BYTES], from[512];
+    char why[ADIT_SETTINGS_WHY_BYTES];
     size_t have;
 
     snprintf(from, sizeof(from), "%s:%u", f->path, f->line);
@@ -170,14 +172,45 @@ adit_conf_env_name(const char *option, char out[ADIT_CONF_ENV_BYTES])
     out[n] = '\0';
 }
 
+/* Is `text`, in capitals and with _ for each - and ., what `var` says? */
+static bool
+is_spelt(const char *text, const char *var, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char c = text[i];
+
+        if (c == '.' || c == '-')
+            c = '_';
+        if (c == '\0' || toupper((unsigned char)c) != var[i])
+            return false;
+    }
+    return text[n] == '\0';
+}
+
+/*
+ * The option that `var` (CLASS_LISTED_CIRCUIT_BYTES) names, if a class has
+ * it; of two classes that differ in - and _ only, the first.
+ */
+static bool
+find_class_option(const struct adit_settings *s, const char *var, size_t n,
+                  char out[ADIT_OPTION_NAME_BYTES])
+{
+    struct adit_option o = { .size = sizeof(o) };
+
+    for (size_t i = 0; adit_settings_at(s, i, out, &o) == ADIT_OK; i++)
+        if (strncmp(out, "class.", 6) == 0 && is_spelt(out, var, n))
+            return true;
+    return false;
+}
+
 /* "circuit.max_byte" for CIRCUIT_MAX_BYTE; false: no section of ours. */
 static bool
 guess_name(const struct adit_settings *s, const char *var, size_t n,
-           char out[64])
+           char out[ADIT_OPTION_NAME_BYTES])
 {
     size_t i = 0;
 
-    if (n >= 64)
+    if (n >= ADIT_OPTION_NAME_BYTES)
         return false;
     for (; i < n; i++)
         out[i] = (char)tolower((unsigned char)var[i]);
@@ -190,34 +223,50 @@ guess_name(const struct adit_settings *s, const char *var, size_t n,
     return false;
 }
 
+static void
+set_variable(struct adit_settings *s, const char *var, size_t n,
+             const char *value, struct adit_complaints *c)
+{
+    char name[ADIT_OPTION_NAME_BYTES], from[128];
+    char why[ADIT_SETTINGS_WHY_BYTES];
+    size_t prefix = strlen(ENV_PREFIX);
+
+    snprintf(from, sizeof(from), "environment: %.*s", (int)n, var);
+    if (strncmp(var + prefix, "CLASS_", 6) == 0) {
+        if (!find_class_option(s, var + prefix, n - prefix, name)) {
+            complain(c,
+                     "%s: no class that is built in or in the file has such "
+                     "an option",
+                     from);
+            return;
+        }
+    } else if (!guess_name(s, var + prefix, n - prefix, name)) {
+        return;
+    }
+    if (adit_settings_set(s, name, value, from, why) != ADIT_OK)
+        complain(c, "%s: %s", from, why);
+}
+
 void
 adit_conf_environment(struct adit_settings *s, char *const *env,
                       struct adit_complaints *c)
 {
-    size_t prefix = strlen(ENV_PREFIX);
-
     for (; *env != NULL; env++) {
         const char *eq = strchr(*env, '=');
-        char name[64], from[96], why[ADIT_SETTINGS_WHY_BYTES];
 
-        if (eq == NULL || strncmp(*env, ENV_PREFIX, prefix) != 0 ||
-            !guess_name(s, *env + prefix, (size_t)(eq - *env) - prefix, name))
-            continue;
-        snprintf(from, sizeof(from), "environment: %.*s", (int)(eq - *env),
-                 *env);
-        if (adit_settings_set(s, name, eq + 1, from, why) != ADIT_OK)
-            complain(c, "%s: %s", from, why);
+        if (eq != NULL && strncmp(*env, ENV_PREFIX, strlen(ENV_PREFIX)) == 0)
+            set_variable(s, *env, (size_t)(eq - *env), eq + 1, c);
     }
 }
 
 /* ---- the command line ------------------------------------------------------ */
 
-void
-adit_conf_argument(struct adit_settings *s, const char *arg, const char *value,
-                   struct adit_complaints *c)
+static void
+set_argument(struct adit_settings *s, const char *arg, const char *value,
+             struct adit_complaints *c)
 {
     const char *eq = value == NULL ? strchr(arg, '=') : NULL;
-    char name[64], why[ADIT_SETTINGS_WHY_BYTES];
+    char name[ADIT_OPTION_NAME_BYTES], why[ADIT_SETTINGS_WHY_BYTES];
 
     snprintf(name, sizeof(name), "%.*s",
              eq != NULL ? (int)(eq - arg) : (int)strlen(arg), arg);
@@ -229,4 +278,82 @@ adit_conf_argument(struct adit_settings *s, const char *arg, const char *value,
     }
     if (adit_settings_set(s, name, value, "command line", why) != ADIT_OK)
         complain(c, "command line: %s", why);
+}
+
+bool
+adit_conf_takes(const char *flag, char *const *argv, int *i,
+                const char **value)
+{
+    size_t n = strlen(flag);
+
+    if (strncmp(argv[*i], flag, n) != 0)
+        return false;
+    if (argv[*i][n] == '=' && n > 2) {
+        *value = argv[*i] + n + 1;
+        return true;
+    }
+    if (argv[*i][n] != '\0')
+        return false;
+    *value = argv[*i + 1];
+    if (*value != NULL)
+        ++*i;
+    return true;
+}
+
+bool
+adit_conf_is_option(const char *arg)
+{
+    return strncmp(arg, "--", 2) == 0 && strchr(arg, '.') != NULL;
+}
+
+void
+adit_conf_arguments(struct adit_settings *s, char *const *argv,
+                    struct adit_complaints *c)
+{
+    for (int i = 1; argv[i] != NULL; i++) {
+        const char *arg = argv[i], *skip;
+
+        if (adit_conf_takes("-c", argv, &i, &skip) ||
+            adit_conf_takes("--config", argv, &i, &skip) ||
+            !adit_conf_is_option(arg))
+            continue;
+        if (strchr(arg, '=') == NULL && argv[i + 1] != NULL)
+            set_argument(s, arg + 2, argv[++i], c);
+        else
+            set_argument(s, arg + 2, NULL, c);
+    }
+}
+
+/* ---- all of it --------------------------------------------------------------- */
+
+/* Where container runtimes lay secrets. */
+#define SECRETS_DIR "/run/secrets"
+
+static bool
+is(const struct adit_settings *s, const char *option, const char *value)
+{
+    char have[ADIT_OPT_TEXT_BYTES];
+
+    adit_settings_get(s, option, have, sizeof(have));
+    return strcmp(have + strspn(have, ", \t"), value) == 0;
+}
+
+void
+adit_conf_load(struct adit_settings *s, const char *path, char *const *env,
+               char *const *argv, struct adit_complaints *c)
+{
+    const char *dirs[3] = { 0 };
+    size_t n = 0;
+
+    dirs[n] = getenv("CREDENTIALS_DIRECTORY");
+    n += dirs[n] != NULL && dirs[n][0] == '/';
+    dirs[n] = SECRETS_DIR;
+    if (path != NULL)
+        adit_conf_file(s, path, c);
+    adit_conf_environment(s, env, c);
+    adit_conf_arguments(s, argv, c);
+    if (adit_settings_find_secrets(s, dirs) != ADIT_OK)
+        complain(c, "out of memory");
+    if (is(s, "relay.enabled", "yes") && is(s, "listen.tcp", ""))
+        complain(c, "listen.tcp is empty: a relay must listen somewhere");
 }

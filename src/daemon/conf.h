@@ -28,16 +28,36 @@ void adit_conf_file(struct adit_settings *s, const char *path,
  * ADITD_SECTION_KEY=value for the option section.key.  Such a variable that
  * names no option is a complaint if the section is one of ours; else it may
  * be another's (Kubernetes sets ADITD_PORT for a service "aditd").
+ *
+ * ADITD_CLASS_NAME_KEY only for classes that exist by then, since nobody
+ * could tell where a new NAME ends; a - in it is written as _.
  */
 void adit_conf_environment(struct adit_settings *s, char *const *environ,
                            struct adit_complaints *c);
 
-/* `arg` is "section.key=value", or "section.key" with its `value`. */
-void adit_conf_argument(struct adit_settings *s, const char *arg,
-                        const char *value, struct adit_complaints *c);
+/* The options among the arguments, "--section.key=value" or in two words. */
+void adit_conf_arguments(struct adit_settings *s, char *const *argv,
+                         struct adit_complaints *c);
+bool adit_conf_is_option(const char *arg);
+
+/*
+ * Is argv[*i] this flag?  Then *value is what stands behind it, in the same
+ * word or the next, on which *i then stands; NULL: nothing does.
+ */
+bool adit_conf_takes(const char *flag, char *const *argv, int *i,
+                     const char **value);
+
+/*
+ * All of it into fresh settings: the file (`path` may be NULL), the
+ * environment, the arguments; then secrets by name, and what must go
+ * together.
+ */
+void adit_conf_load(struct adit_settings *s, const char *path,
+                    char *const *environ, char *const *argv,
+                    struct adit_complaints *c);
 
 /* "ADITD_CIRCUIT_MAX" for "circuit.max". */
-#define ADIT_CONF_ENV_BYTES 80
+#define ADIT_CONF_ENV_BYTES 112
 void adit_conf_env_name(const char *option, char out[ADIT_CONF_ENV_BYTES]);
 
 #endif

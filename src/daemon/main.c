@@ -2,38 +2,26 @@
 /*
  * aditd: a circuit relay v2, as a customer of libadit.
  *
- * Starts in phases, one function each: parse, open, bind, serve.  What is
- * wrong before `serve` is said in one sentence on stderr, and ends the
- * program; after that only the operator ends it.
+ * Starts in phases, one function each: parse, open, bind, drop, confine,
+ * serve.  What needs root happens before drop; what happens after is done by
+ * whom we become, the ledger's file included.  Files are confined before
+ * there is a second thread, system calls once the node has its own.
+ *
+ * What is wrong before `serve` is said in one sentence on stderr, and ends
+ * the program; after that only the operator ends it.
  */
-#include "daemon/conf.h"
-#include "daemon/help.h"
-#include "daemon/logger.h"
+#include "daemon/confine.h"
+#include "daemon/daemon.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdarg.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 extern char **environ;
-
-enum task { TASK_SERVE, TASK_CHECK, TASK_PRINT };
-
-struct daemon {
-    struct adit_settings *settings;
-    struct adit_logger logger;
-    enum task task;
-    adit_key *key;
-    char peer[ADIT_PEER_ID_BYTES];
-    int signal_fd;
-    adit_node *node;
-    bool is_over;
-    int exit_code;
-};
 
 ADIT_PRINTF(1, 2)
 static void
@@ -48,6 +36,34 @@ say(const char *fmt, ...)
     fputc('\n', stderr);
 }
 
+/* A line with a sentence in it. */
+static void
+tell(struct adit_daemon *d, enum adit_log_level level, const char *event,
+     const char *text)
+{
+    struct adit_log_line l;
+
+    if (!adit_log_open(&l, &d->logger.log, level, event))
+        return;
+    adit_log_str(&l, "text", text);
+    adit_log_close(&l);
+}
+
+static const struct adit_own *
+own(const struct adit_daemon *d)
+{
+    return adit_settings_own(d->settings);
+}
+
+static bool
+is(const struct adit_daemon *d, const char *option, const char *value)
+{
+    char have[ADIT_OPT_TEXT_BYTES];
+
+    adit_settings_resolve(d->settings, option, have, sizeof(have));
+    return strcmp(have, value) == 0;
+}
+
 /* ---- parse ----------------------------------------------------------------- */
 
 static void
@@ -55,26 +71,6 @@ on_complaint(void *ctx, const char *text)
 {
     (void)ctx;
     say("%s", text);
-}
-
-/* The value of "--flag=value" or "--flag value"; NULL: it is another flag. */
-static bool
-takes(const char *flag, char **argv, int *i, const char **value)
-{
-    size_t n = strlen(flag);
-
-    if (strncmp(argv[*i], flag, n) != 0)
-        return false;
-    if (argv[*i][n] == '=' && n > 2) {
-        *value = argv[*i] + n + 1;
-        return true;
-    }
-    if (argv[*i][n] != '\0')
-        return false;
-    *value = argv[*i + 1];
-    if (*value != NULL)
-        ++*i;
-    return true;
 }
 
 static int
@@ -85,29 +81,9 @@ usage_error(const char *what, const char *arg)
     return ADIT_EXIT_USAGE;
 }
 
-/* Options of the table, after file and environment. */
-static void
-apply_arguments(struct daemon *d, char **argv, struct adit_complaints *c)
-{
-    for (int i = 1; argv[i] != NULL; i++) {
-        const char *arg = argv[i], *skip;
-
-        if (takes("-c", argv, &i, &skip) || takes("--config", argv, &i, &skip))
-            continue;
-        if (strncmp(arg, "--", 2) != 0 || strchr(arg, '.') == NULL)
-            continue;
-        if (strchr(arg, '=') != NULL)
-            adit_conf_argument(d->settings, arg + 2, NULL, c);
-        else if (argv[i + 1] != NULL)
-            adit_conf_argument(d->settings, arg + 2, argv[++i], c);
-        else
-            adit_conf_argument(d->settings, arg + 2, NULL, c);
-    }
-}
-
 /* ADIT_EXIT_OK to go on; -1: done, and well. */
 static int
-parse_flags(struct daemon *d, char **argv, const char **file)
+parse_flags(struct adit_daemon *d)
 {
     static const struct {
         const char *flag;
@@ -118,6 +94,7 @@ parse_flags(struct daemon *d, char **argv, const char **file)
         { "--sample-config", adit_help_sample },
         { "--man", adit_help_man },
     };
+    char *const *argv = d->argv;
 
     for (int i = 1; argv[i] != NULL; i++) {
         const char *arg = argv[i];
@@ -132,18 +109,19 @@ parse_flags(struct daemon *d, char **argv, const char **file)
             printf("aditd %s\n", adit_version());
             return -1;
         }
-        if (takes("-c", argv, &i, file) || takes("--config", argv, &i, file)) {
-            if (*file == NULL)
+        if (adit_conf_takes("-c", argv, &i, &d->file) ||
+            adit_conf_takes("--config", argv, &i, &d->file)) {
+            if (d->file == NULL)
                 return usage_error("a file is missing behind ", arg);
             is_known = true;
         } else if (strcmp(arg, "--check") == 0) {
-            d->task = TASK_CHECK;
+            d->task = ADIT_TASK_CHECK;
             is_known = true;
         } else if (strcmp(arg, "--print-config") == 0) {
-            d->task = TASK_PRINT;
+            d->task = ADIT_TASK_PRINT;
             is_known = true;
-        } else if (strncmp(arg, "--", 2) == 0 && strchr(arg, '.') != NULL) {
-            is_known = true; /* an option; later */
+        } else if (adit_conf_is_option(arg)) {
+            is_known = true; /* later */
             if (strchr(arg, '=') == NULL && argv[i + 1] != NULL)
                 i++;
         }
@@ -153,57 +131,32 @@ parse_flags(struct daemon *d, char **argv, const char **file)
     return ADIT_EXIT_OK;
 }
 
-static bool
-is_yes(const struct daemon *d, const char *option)
-{
-    char value[8];
-
-    adit_settings_get(d->settings, option, value, sizeof(value));
-    return strcmp(value, "yes") == 0;
-}
-
-static bool
-is_empty(const struct daemon *d, const char *option)
-{
-    char value[ADIT_OPT_TEXT_BYTES];
-
-    adit_settings_get(d->settings, option, value, sizeof(value));
-    return value[strspn(value, ", \t")] == '\0';
-}
-
 static int
-parse(struct daemon *d, char **argv)
+parse(struct adit_daemon *d)
 {
     struct adit_complaints c = { .line = on_complaint };
-    const char *file = NULL;
     int code;
 
-    d->settings = adit_settings_new();
+    d->settings = d->started = adit_settings_new();
     if (d->settings == NULL) {
         say("out of memory");
         return ADIT_EXIT_OS;
     }
-    code = parse_flags(d, argv, &file);
+    code = parse_flags(d);
     if (code != ADIT_EXIT_OK)
         return code;
-    if (file != NULL)
-        adit_conf_file(d->settings, file, &c);
-    adit_conf_environment(d->settings, environ, &c);
-    apply_arguments(d, argv, &c);
+    adit_conf_load(d->settings, d->file, environ, d->argv, &c);
     if (c.n > 0)
         return ADIT_EXIT_CONFIG;
-    if (is_yes(d, "relay.enabled") && is_empty(d, "listen.tcp")) {
-        say("listen.tcp is empty: a relay must listen somewhere");
-        return ADIT_EXIT_CONFIG;
-    }
-    adit_logger_set_level(&d->logger, adit_settings_level(d->settings));
+    adit_logger_set(&d->logger, (enum adit_level)own(d)->log_level,
+                    own(d)->log_format == ADIT_LOG_JSON);
     return ADIT_EXIT_OK;
 }
 
 /* ---- open ------------------------------------------------------------------ */
 
 static int
-make_identity(struct daemon *d, const char *path)
+make_identity(struct adit_daemon *d, const char *path)
 {
     struct adit_log_line l;
 
@@ -211,7 +164,7 @@ make_identity(struct daemon *d, const char *path)
         say("out of memory");
         return ADIT_EXIT_OS;
     }
-    if (d->task != TASK_SERVE)
+    if (d->task != ADIT_TASK_SERVE)
         return ADIT_EXIT_OK;
     if (adit_key_save(d->key, path) != ADIT_OK) {
         say("identity.file: %s cannot be made: %s; name a place that user %u "
@@ -229,12 +182,16 @@ make_identity(struct daemon *d, const char *path)
 }
 
 static void
-warn_if_exposed(struct daemon *d, const char *path)
+warn_if_exposed(struct adit_daemon *d, const char *path)
 {
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
     struct adit_log_line l;
     struct stat st;
     char mode[8];
 
+    /* Who may read these is not said by their mode alone. */
+    if (dir != NULL && strncmp(path, dir, strlen(dir)) == 0)
+        return;
     if (stat(path, &st) != 0 || (st.st_mode & 077) == 0 ||
         !adit_log_open(&l, &d->logger.log, ADIT_LOG_WARN, "identity.exposed"))
         return;
@@ -246,9 +203,9 @@ warn_if_exposed(struct daemon *d, const char *path)
 }
 
 static int
-open_identity(struct daemon *d)
+open_identity(struct adit_daemon *d)
 {
-    const char *path = adit_settings_own(d->settings)->identity_file;
+    const char *path = own(d)->identity_file;
     adit_err e;
 
     if (path[0] == '\0') {
@@ -273,26 +230,9 @@ open_identity(struct daemon *d)
     return ADIT_EXIT_OK;
 }
 
-/* As many descriptors as we may have: each peer is one. */
-static uint64_t
-raise_descriptors(void)
-{
-    struct rlimit r;
-
-    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
-        return 0;
-    if (r.rlim_cur < r.rlim_max) {
-        r.rlim_cur = r.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &r) != 0 &&
-            getrlimit(RLIMIT_NOFILE, &r) != 0)
-            return 0;
-    }
-    return (uint64_t)r.rlim_cur;
-}
-
 /* Signals come by descriptor, for this thread and those it starts. */
 static int
-open_signals(struct daemon *d)
+open_signals(struct adit_daemon *d)
 {
     sigset_t set;
 
@@ -310,76 +250,232 @@ open_signals(struct daemon *d)
     return ADIT_EXIT_OK;
 }
 
+/* Who used the relay is no concern of others; who may use its door is said by
+ * the socket's own mode. */
+#define LEDGER_DIR_MODE 0750
+#define DOOR_DIR_MODE 0755
+
+/* Folders for what is made while it runs. */
 static int
-open_all(struct daemon *d)
+open_folders(struct adit_daemon *d)
 {
+    char file[ADIT_OPT_TEXT_BYTES], why[ADIT_PRIVS_WHY_BYTES];
+
+    adit_settings_get(d->settings, "ledger.file", file, sizeof(file));
+    if (is(d, "ledger.backend", "sqlite") &&
+        adit_privs_make_dir(&d->privs, file, LEDGER_DIR_MODE, why) !=
+            ADIT_OK) {
+        say("ledger.file: %s; name another place, or set ledger.backend = "
+            "none",
+            why);
+        return ADIT_EXIT_CREATE;
+    }
+    if (own(d)->admin_socket[0] != '\0' && d->given.admin < 0 &&
+        adit_privs_make_dir(&d->privs, own(d)->admin_socket, DOOR_DIR_MODE,
+                            why) != ADIT_OK &&
+        adit_settings_from(d->settings, "admin.socket") != NULL) {
+        say("admin.socket: %s", why);
+        return ADIT_EXIT_CREATE;
+    }
+    return ADIT_EXIT_OK;
+}
+
+static int
+open_all(struct adit_daemon *d)
+{
+    char why[ADIT_PRIVS_WHY_BYTES];
     int code = open_signals(d);
 
+    if (code == ADIT_EXIT_OK &&
+        adit_privs_find(&d->privs, own(d)->run_user, own(d)->run_group, why) !=
+            ADIT_OK) {
+        say("%s", why);
+        code = ADIT_EXIT_CONFIG;
+    }
     if (code == ADIT_EXIT_OK)
         code = open_identity(d);
     if (code == ADIT_EXIT_OK)
         adit_key_peer_id(d->key, d->peer);
+    if (code == ADIT_EXIT_OK && d->task == ADIT_TASK_SERVE) {
+        adit_notify_init(&d->notify);
+        adit_sockets_take(&d->given);
+        code = open_folders(d);
+    }
     return code;
 }
 
-/* ---- events ---------------------------------------------------------------- */
+/* ---- bind, drop -------------------------------------------------------------- */
 
-static void
-on_ready(void *ctx, adit_node *n, const char *const *addrs, size_t n_addrs)
+/* Sockets that were given to us, and those that only root could have. */
+static int
+bind_low(struct adit_daemon *d)
 {
-    struct daemon *d = ctx;
+    int fds[ADIT_SOCKETS_MAX + ADIT_PRIVS_LOW_PORTS];
+    char list[ADIT_OPT_TEXT_BYTES], why[ADIT_PRIVS_WHY_BYTES];
+    size_t n = d->given.n_relay, n_low = 0;
 
-    (void)n;
-    for (size_t i = 0; i < n_addrs; i++) {
-        struct adit_log_line l;
-
-        adit_log_open(&l, &d->logger.log, ADIT_LOG_INFO, "node.ready");
-        adit_log_str(&l, "addr", addrs[i]);
-        adit_log_close(&l);
+    memcpy(fds, d->given.relay, n * sizeof(fds[0]));
+    adit_settings_get(d->settings, "listen.tcp", list, sizeof(list));
+    if (d->privs.is_wanted && n == 0 &&
+        adit_privs_bind(list, fds, &n_low, why) != ADIT_OK) {
+        say("%s", why);
+        return ADIT_EXIT_BIND;
     }
+    n += n_low;
+    if (n == 0)
+        return ADIT_EXIT_OK;
+    if (adit_config_set_sockets(adit_settings_config(d->settings), fds, n) !=
+        ADIT_OK) {
+        say("%zu sockets are more than a relay takes", n);
+        return ADIT_EXIT_BIND;
+    }
+    return ADIT_EXIT_OK;
 }
 
-static void
-on_failed(void *ctx, adit_node *n, adit_err why, const char *text)
+/* The default is a place that only an installed relay has. */
+static bool
+has_admin_socket(struct adit_daemon *d)
 {
-    struct daemon *d = ctx;
-    struct adit_log_line l;
+    char why[ADIT_PRIVS_WHY_BYTES];
 
-    (void)n;
-    adit_log_open(&l, &d->logger.log, ADIT_LOG_ERROR, "node.failed");
-    adit_log_err(&l, "why", why);
-    adit_log_str(&l, "text", text);
-    adit_log_close(&l);
-    d->is_over = true;
-    d->exit_code = ADIT_EXIT_INTERNAL;
-}
-
-/* Where the option stands that `why` begins with. */
-static const char *
-source_of(struct daemon *d, const char *why)
-{
-    char name[64];
-
-    snprintf(name, sizeof(name), "%.*s", (int)strcspn(why, ": "), why);
-    return adit_settings_from(d->settings, name);
+    if (d->given.admin >= 0)
+        return true;
+    if (own(d)->admin_socket[0] == '\0')
+        return false;
+    if (adit_settings_from(d->settings, "admin.socket") != NULL ||
+        adit_privs_check_dir(own(d)->admin_socket, why) == ADIT_OK)
+        return true;
+    tell(d, ADIT_LOG_WARN, "admin.none", why);
+    return false;
 }
 
 static int
-make_node(struct daemon *d, const adit_key *key)
+drop(struct adit_daemon *d)
+{
+    char file[ADIT_OPT_TEXT_BYTES], why[ADIT_PRIVS_WHY_BYTES];
+
+    if (adit_privs_drop(&d->privs, why) != ADIT_OK) {
+        say("%s", why);
+        return ADIT_EXIT_OS;
+    }
+    adit_settings_get(d->settings, "ledger.file", file, sizeof(file));
+    if (is(d, "ledger.backend", "sqlite") &&
+        adit_privs_check_dir(file, why) != ADIT_OK) {
+        say("ledger.file: %s; name another place, or set ledger.backend = "
+            "none",
+            why);
+        return ADIT_EXIT_CREATE;
+    }
+    return ADIT_EXIT_OK;
+}
+
+/* ---- confine ------------------------------------------------------------------ */
+
+struct confined {
+    int abi; /* of Landlock; 0: files are not confined */
+    bool calls;
+    char why[2 * ADIT_CONFINE_WHY_BYTES + 4];
+};
+
+/* Is it an option that names a file which is read again on reload? */
+static bool
+names_file(const char *option)
+{
+    const char *key = strrchr(option, '.') + 1;
+    size_t n = strlen(key);
+
+    return strcmp(option, "asn.file") == 0 ||
+           (n > 5 && strcmp(key + n - 5, "_file") == 0);
+}
+
+static void
+confine_files(struct adit_daemon *d, struct confined *c)
+{
+    static const char *const always[] = {
+        "/etc",
+        "/run/secrets",
+        "/dev/null",
+        "/dev/urandom",
+        "/proc/self",
+        "/sys/devices/system/cpu", /* how many: malloc */
+        "/usr/share/zoneinfo",
+    };
+    struct adit_confine_paths *p = calloc(1, sizeof(*p));
+    struct adit_option o = { .size = sizeof(o) };
+    char name[ADIT_OPTION_NAME_BYTES], value[ADIT_OPT_TEXT_BYTES];
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+    if (p == NULL) {
+        snprintf(c->why, sizeof(c->why), "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < ADIT_NITEMS(always); i++)
+        adit_confine_add(p, always[i], false);
+    adit_confine_add_folder_of(p, "/etc/resolv.conf", false);
+    if (dir != NULL)
+        adit_confine_add(p, dir, false);
+    if (d->file != NULL)
+        adit_confine_add_folder_of(p, d->file, false);
+    for (size_t i = 0; adit_settings_at(d->settings, i, name, &o) == ADIT_OK;
+         i++)
+        if (names_file(name) &&
+            adit_settings_get(d->settings, name, value, sizeof(value)) > 0)
+            adit_confine_add_folder_of(p, value, false);
+    adit_settings_get(d->settings, "ledger.file", value, sizeof(value));
+    if (is(d, "ledger.backend", "sqlite"))
+        adit_confine_add_folder_of(p, value, true);
+    if (own(d)->admin_socket[0] != '\0')
+        adit_confine_add_folder_of(p, own(d)->admin_socket, true);
+    if (adit_confine_files(p, &c->abi, c->why) != ADIT_OK)
+        c->abi = 0;
+    free(p);
+}
+
+static void
+confine_calls(struct adit_daemon *d, struct confined *c)
+{
+    struct adit_log_line l;
+    char why[ADIT_CONFINE_WHY_BYTES] = "";
+    char landlock[16] = "no";
+    size_t n = strlen(c->why);
+
+    c->calls = adit_confine_calls(why) == ADIT_OK;
+    if (why[0] != '\0')
+        snprintf(c->why + n, sizeof(c->why) - n, "%s%s", n > 0 ? "; " : "",
+                 why);
+    if (!adit_log_open(&l, &d->logger.log,
+                       c->abi > 0 && c->calls ? ADIT_LOG_INFO : ADIT_LOG_WARN,
+                       "node.confined"))
+        return;
+    if (c->abi > 0)
+        snprintf(landlock, sizeof(landlock), "abi%d", c->abi);
+    adit_log_str(&l, "seccomp", c->calls ? "yes" : "no");
+    if (c->calls) {
+        adit_log_str(&l, "unlisted", "ENOSYS");
+        adit_log_str(&l, "exec", "kill");
+    }
+    adit_log_str(&l, "landlock", landlock);
+    if (c->why[0] != '\0')
+        adit_log_str(&l, "why", c->why);
+    adit_log_close(&l);
+}
+
+/* ---- the node ------------------------------------------------------------------ */
+
+static int
+make_node(struct adit_daemon *d, const adit_key *key)
 {
     adit_config *cfg = adit_settings_config(d->settings);
     struct adit_events ev = ADIT_EVENTS_INIT;
     adit_err e;
 
-    ev.ctx = d;
-    ev.on_ready = on_ready;
-    ev.on_failed = on_failed;
-    adit_config_set_log(cfg, adit_settings_level(d->settings),
+    adit_serve_events(d, &ev);
+    adit_config_set_log(cfg, (enum adit_level)own(d)->log_level,
                         adit_logger_sink, &d->logger);
     e = adit_node_new(cfg, key, &ev, &d->node);
     if (e == ADIT_EINVAL) {
         const char *why = adit_config_why(cfg);
-        const char *from = source_of(d, why);
+        const char *from = adit_reload_source(d->settings, why);
 
         say("%s%s%s", from != NULL ? from : "", from != NULL ? ": " : "", why);
         return ADIT_EXIT_CONFIG;
@@ -393,7 +489,7 @@ make_node(struct daemon *d, const adit_key *key)
 
 /* Do the options go together?  Asked before an identity is made. */
 static int
-try_node(struct daemon *d)
+try_node(struct adit_daemon *d)
 {
     adit_key *key;
     int code;
@@ -409,10 +505,54 @@ try_node(struct daemon *d)
     return code;
 }
 
-/* ---- bind ------------------------------------------------------------------ */
+static int
+make_admin(struct adit_daemon *d)
+{
+    struct adit_admin_config c = {
+        .size = sizeof(c),
+        .socket_fd = d->given.admin,
+        .group = own(d)->admin_group,
+        .http = own(d)->http_listen,
+        .on_task = adit_serve_on_task,
+        .ctx = d,
+    };
+    char why[ADIT_ADMIN_WHY_BYTES];
+    adit_err e;
+
+    if (has_admin_socket(d))
+        c.socket = own(d)->admin_socket;
+    if (c.socket == NULL && c.http[0] == '\0')
+        return ADIT_EXIT_OK;
+    e = adit_admin_new(d->node, &c, &d->admin, why);
+    if (e == ADIT_OK) {
+        d->given.admin = -1; /* the door's now */
+        return ADIT_EXIT_OK;
+    }
+    say("%s", e == ADIT_EINVAL ? why : adit_err_text(e));
+    return e == ADIT_EINVAL ? ADIT_EXIT_CONFIG : ADIT_EXIT_OS;
+}
+
+/* ---- what is said at the start -------------------------------------------------- */
+
+/* As many descriptors as we may have: each peer is one. */
+static uint64_t
+raise_descriptors(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+        return 0;
+    if (r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &r) != 0 &&
+            getrlimit(RLIMIT_NOFILE, &r) != 0)
+            return 0;
+    }
+    return (uint64_t)r.rlim_cur;
+}
 
 static void
-log_start(struct daemon *d)
+log_start(struct adit_daemon *d)
 {
     struct adit_log_line l;
     uint64_t descriptors = raise_descriptors();
@@ -424,10 +564,23 @@ log_start(struct daemon *d)
         adit_log_u64(&l, "descriptors", descriptors);
         adit_log_close(&l);
     }
-    if (geteuid() == 0 &&
-        adit_log_open(&l, &d->logger.log, ADIT_LOG_WARN, "node.root")) {
+    if (geteuid() == 0)
+        tell(d, ADIT_LOG_WARN, "node.root",
+             "running as root: run aditd as a user of its own, or set "
+             "run.user");
+    if (d->privs.is_wanted &&
+        adit_log_open(&l, &d->logger.log, ADIT_LOG_INFO, "node.dropped")) {
+        adit_log_str(&l, "user", d->privs.user);
+        adit_log_u64(&l, "uid", d->privs.uid);
+        adit_log_u64(&l, "gid", d->privs.gid);
+        adit_log_close(&l);
+    }
+    if (d->given.n_unfit > 0 &&
+        adit_log_open(&l, &d->logger.log, ADIT_LOG_WARN, "socket.unfit")) {
+        adit_log_u64(&l, "n", d->given.n_unfit);
         adit_log_str(&l, "text",
-                     "running as root: run aditd as a user of its own");
+                     "sockets that were given to us and do not listen, or "
+                     "are too many, were closed");
         adit_log_close(&l);
     }
     adit_settings_get(d->settings, "connection.max", value, sizeof(value));
@@ -440,37 +593,126 @@ log_start(struct daemon *d)
     }
 }
 
-/* An operator should know what he gives to strangers. */
+/* Limits of a class, as the log tells them. */
 static void
-log_public(struct daemon *d)
+put_limits(struct adit_log_line *l, struct adit_daemon *d, const char *name)
 {
     static const struct {
-        const char *key, *option;
+        const char *shown, *key;
+        bool always; /* also if there is no such limit */
     } given[] = {
-        { "reservations", "reservation.max" },
-        { "circuits", "circuit.max" },
-        { "circuit_bytes_each_way", "circuit.data_bytes" },
-        { "circuit_duration", "circuit.duration" },
+        { "circuit_bytes_each_way", "circuit_bytes", true },
+        { "circuit_duration", "circuit_duration", true },
+        { "circuit_bytes_s", "circuit_bytes_s", false },
+        { "peer_bytes_s", "peer_bytes_s", false },
+        { "day_bytes", "day_bytes", false },
+        { "month_bytes", "month_bytes", false },
     };
-    struct adit_log_line l;
-    char value[ADIT_OPT_TEXT_BYTES];
+    char option[ADIT_OPTION_NAME_BYTES], value[ADIT_OPT_TEXT_BYTES];
 
-    if (!is_yes(d, "relay.enabled") ||
-        !adit_log_open(&l, &d->logger.log, ADIT_LOG_INFO, "relay.public"))
-        return;
-    adit_log_str(&l, "text",
-                 "anybody who can connect may reserve, and be dialled "
-                 "through this relay");
     for (size_t i = 0; i < ADIT_NITEMS(given); i++) {
-        adit_settings_get(d->settings, given[i].option, value, sizeof(value));
-        adit_log_str(&l, given[i].key,
-                     strcmp(value, "0") == 0 ? "unlimited" : value);
+        snprintf(option, sizeof(option), "class.%.40s.%s", name, given[i].key);
+        adit_settings_resolve(d->settings, option, value, sizeof(value));
+        if (strcmp(value, "0") != 0)
+            adit_log_str(l, given[i].shown, value);
+        else if (given[i].always)
+            adit_log_str(l, given[i].shown, "unlimited");
     }
-    adit_log_close(&l);
 }
 
+/* The options of `options` that say something. */
+static void
+put_options(struct adit_log_line *l, struct adit_daemon *d,
+            const char *const *options)
+{
+    char value[ADIT_OPT_TEXT_BYTES];
+
+    for (; *options != NULL; options++) {
+        adit_settings_get(d->settings, *options, value, sizeof(value));
+        if (value[0] != '\0' && strcmp(value, "0") != 0)
+            adit_log_str(l, *options, value);
+    }
+}
+
+/* Who is named in the class, by which of its keys; false: nobody. */
+static bool
+members_of(struct adit_daemon *d, const char *name, char *out, size_t cap)
+{
+    static const char *const keys[] = { "peers", "peers_file", "subnets",
+                                        "asns" };
+    char option[ADIT_OPTION_NAME_BYTES], value[ADIT_OPT_TEXT_BYTES];
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < ADIT_NITEMS(keys); i++) {
+        snprintf(option, sizeof(option), "class.%.40s.%s", name, keys[i]);
+        if (adit_settings_get(d->settings, option, value, sizeof(value)) > 0)
+            n += (size_t)snprintf(out + n, cap - n, "%s%s", n > 0 ? "," : "",
+                                  keys[i]);
+    }
+    return n > 0;
+}
+
+static void
+log_classes(struct adit_daemon *d)
+{
+    struct adit_option o = { .size = sizeof(o) };
+    char option[ADIT_OPTION_NAME_BYTES], name[ADIT_OPTION_NAME_BYTES];
+    char members[64];
+    struct adit_log_line l;
+
+    for (size_t i = 0; adit_settings_at(d->settings, i, option, &o) == ADIT_OK;
+         i++) {
+        /* Each class once: at its first key. */
+        if (sscanf(option, "class.%90[^.].peers", name) != 1 ||
+            strcmp(strrchr(option, '.'), ".peers") != 0 ||
+            !members_of(d, name, members, sizeof(members)) ||
+            !adit_log_open(&l, &d->logger.log, ADIT_LOG_INFO, "relay.class"))
+            continue;
+        adit_log_str(&l, "class", name);
+        adit_log_str(&l, "by", members);
+        put_limits(&l, d, name);
+        adit_log_close(&l);
+    }
+}
+
+/* An operator should know what he gives to strangers. */
+static void
+log_public(struct adit_daemon *d)
+{
+    static const char *const options[] = {
+        "reservation.max",  "circuit.max",   "rate.node_bytes_s",
+        "access.deny_file", "admission.url", NULL
+    };
+    bool is_listed = !is(d, "access.allow_file", "") ||
+                     is(d, "class.anonymous.may_reserve", "no");
+    bool is_asked = !is(d, "admission.url", "");
+    struct adit_log_line l;
+
+    if (!is(d, "relay.enabled", "yes"))
+        return;
+    if (adit_log_open(&l, &d->logger.log, ADIT_LOG_INFO,
+                      is_listed || is_asked ? "relay.restricted"
+                                            : "relay.public")) {
+        adit_log_str(&l, "text",
+                     is_listed
+                         ? "only who is listed may reserve; others may dial "
+                           "them through this relay"
+                     : is_asked ? "whoever admission.url admits may reserve "
+                                  "and dial through this relay"
+                                : "anybody who can connect may reserve, and "
+                                  "be dialled through this relay");
+        put_options(&l, d, options);
+        put_limits(&l, d, "anonymous");
+        adit_log_close(&l);
+    }
+    log_classes(d);
+}
+
+/* ---- start to end ---------------------------------------------------------------- */
+
 static int
-bind_all(struct daemon *d)
+start_node(struct adit_daemon *d)
 {
     adit_err e = adit_node_start(d->node);
 
@@ -480,7 +722,11 @@ bind_all(struct daemon *d)
     case ADIT_EFULL:
     case ADIT_EDENIED:
     case ADIT_EUNREACHABLE:
-        say("listen.tcp: %s", adit_node_why(d->node));
+        /* What an annex says begins with its own option. */
+        say("%s%s",
+            strncmp(adit_node_why(d->node), "cannot", 6) == 0 ? "listen.tcp: "
+                                                              : "",
+            adit_node_why(d->node));
         return ADIT_EXIT_BIND;
     default:
         say("%s: %s", adit_err_text(e), adit_node_why(d->node));
@@ -488,78 +734,81 @@ bind_all(struct daemon *d)
     }
 }
 
-/* ---- serve ----------------------------------------------------------------- */
-
-static void
-on_signal(struct daemon *d)
+/* From one thread to all that there will be. */
+static int
+start(struct adit_daemon *d)
 {
-    struct signalfd_siginfo si;
-    struct adit_log_line l;
+    struct confined c = { 0 };
+    int code;
 
-    while (read(d->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-        if (si.ssi_signo == SIGHUP) {
-            adit_log_open(&l, &d->logger.log, ADIT_LOG_WARN,
-                          "config.unchanged");
-            adit_log_str(&l, "text",
-                         "SIGHUP does not reload: restart to change the "
-                         "configuration");
-            adit_log_close(&l);
-            continue;
-        }
-        adit_log_open(&l, &d->logger.log, ADIT_LOG_INFO, "node.stop");
-        adit_log_str(&l, "signal",
-                     si.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
-        adit_log_close(&l);
-        d->is_over = true;
+    log_start(d);
+    log_public(d);
+    if (own(d)->run_confine)
+        confine_files(d, &c);
+    if (adit_mailbox_init(&d->tasks, true) != ADIT_OK) {
+        say("no descriptor is left");
+        return ADIT_EXIT_OS;
     }
+    d->has_tasks = true;
+    if (adit_logger_start(&d->logger) != ADIT_OK) {
+        say("no thread can be made for the log");
+        return ADIT_EXIT_OS;
+    }
+    code = make_node(d, d->key);
+    if (code == ADIT_EXIT_OK)
+        code = make_admin(d);
+    adit_reload_mark(d);
+    if (code == ADIT_EXIT_OK)
+        code = start_node(d);
+    if (code == ADIT_EXIT_OK && own(d)->run_confine)
+        confine_calls(d, &c);
+    return code;
 }
 
 static void
-serve(struct daemon *d)
+close_given(struct adit_daemon *d)
 {
-    struct pollfd p[] = {
-        { .fd = d->signal_fd, .events = POLLIN },
-        { .fd = adit_node_fd(d->node), .events = POLLIN },
-    };
-
-    while (!d->is_over) {
-        if (poll(p, ADIT_NITEMS(p), -1) < 0 && errno != EINTR) {
-            say("poll: %s", strerror(errno));
-            d->exit_code = ADIT_EXIT_OS;
-            return;
-        }
-        if (p[0].revents != 0)
-            on_signal(d);
-        if (!d->is_over)
-            adit_node_dispatch(d->node);
-    }
+    if (d->given.admin >= 0)
+        close(d->given.admin);
+    if (d->given.http >= 0)
+        close(d->given.http);
 }
 
 static void
-end(struct daemon *d)
+end(struct adit_daemon *d)
 {
     struct adit_log_line l;
-    bool was_serving = d->node != NULL && d->task == TASK_SERVE;
 
     adit_node_free(d->node);
-    if (was_serving && d->is_over &&
+    adit_admin_free(d->admin);
+    if (d->has_tasks) {
+        adit_serve_drop_tasks(d);
+        adit_mailbox_fini(&d->tasks);
+    }
+    if (d->is_over &&
         adit_log_open(&l, &d->logger.log, ADIT_LOG_INFO, "node.end")) {
         adit_log_i64(&l, "code", d->exit_code);
         adit_log_close(&l);
     }
     adit_key_free(d->key);
+    if (d->started != d->settings)
+        adit_settings_free(d->started);
     adit_settings_free(d->settings);
+    close_given(d);
+    adit_notify_fini(&d->notify);
     if (d->signal_fd >= 0)
         close(d->signal_fd);
+    if (!adit_logger_stop(&d->logger))
+        _exit(d->exit_code);
 }
 
 /* ADIT_EXIT_OK or why not; -1: well done. */
 static int
-run(struct daemon *d, char **argv)
+run(struct adit_daemon *d)
 {
-    int code = parse(d, argv);
+    int code = parse(d);
 
-    if (code == ADIT_EXIT_OK && d->task == TASK_PRINT) {
+    if (code == ADIT_EXIT_OK && d->task == ADIT_TASK_PRINT) {
         adit_help_effective(stdout, d->settings);
         return ADIT_EXIT_OK;
     }
@@ -567,28 +816,33 @@ run(struct daemon *d, char **argv)
         code = try_node(d);
     if (code == ADIT_EXIT_OK)
         code = open_all(d);
-    if (code == ADIT_EXIT_OK)
-        code = make_node(d, d->key);
-    if (code != ADIT_EXIT_OK || d->task == TASK_CHECK)
+    if (code != ADIT_EXIT_OK || d->task == ADIT_TASK_CHECK)
         return code;
-    log_start(d);
-    log_public(d);
-    code = bind_all(d);
+    code = bind_low(d);
+    if (code == ADIT_EXIT_OK)
+        code = drop(d);
+    if (code == ADIT_EXIT_OK)
+        code = start(d);
     if (code != ADIT_EXIT_OK)
         return code;
-    serve(d);
+    adit_serve(d);
     return d->exit_code;
 }
 
 int
 main(int argc, char **argv)
 {
-    struct daemon d = { .signal_fd = -1 };
+    struct adit_daemon d = {
+        .argv = argv,
+        .signal_fd = -1,
+        .notify = { .fd = -1 },
+        .given = { .admin = -1, .http = -1 },
+    };
     int code;
 
     (void)argc;
     adit_logger_init(&d.logger);
-    code = run(&d, argv);
+    code = run(&d);
     if (code < 0)
         code = ADIT_EXIT_OK;
     if (fflush(stdout) != 0 && code == ADIT_EXIT_OK)

@@ -4,6 +4,7 @@
 #include "embed/front.h"
 #include "embed/info.h"
 #include "host/circuit.h"
+#include "host/rules.h"
 
 /* How often what is left of limited connections is looked at. */
 #define LIMIT_US (1 * ADIT_S)
@@ -219,6 +220,7 @@ init(struct adit_back *b, adit_node *front,
 {
     *b = (struct adit_back){
         .front = front,
+        .annex = b->annex,
         .tells_conn = front->ev.on_conn != NULL,
         .tells_conn_end = front->ev.on_conn_end != NULL,
         .tells_peer = front->ev.on_peer != NULL,
@@ -265,6 +267,15 @@ adit_back_start(struct adit_back *b, adit_node *front,
         return e;
     }
     e = adit_node_make(b->w, &cfg->cfg, id, metrics, NULL, &b->node, why);
+    if (e == ADIT_OK && b->annex.open != NULL) {
+        e = b->annex.open(b->annex.ctx, b->node, why);
+        b->has_annex = e == ADIT_OK;
+        if (e != ADIT_OK) {
+            adit_node_close(b->node);
+            adit_worker_settle(b->w);
+            adit_node_destroy(b->node);
+        }
+    }
     if (e != ADIT_OK) {
         adit_worker_settle(b->w);
         adit_worker_free(b->w);
@@ -285,6 +296,8 @@ adit_back_close(struct adit_back *b)
     b->host->is_closing = true; /* nothing new begins */
     adit_timer_stop(b->w, &b->limit_timer);
     adit_timer_stop(b->w, &b->quit_timer);
+    if (b->has_annex)
+        b->annex.close(b->annex.ctx);
     adit_bstream_close_all(b);
     adit_back_close_dials(b);
     adit_node_close(b->node); /* its connections end, and are not told */
@@ -292,6 +305,26 @@ adit_back_close(struct adit_back *b)
     while (!adit_list_is_empty(&b->limited))
         remove_limited(
             b, ADIT_CONTAINER_OF(b->limited.next, struct limited, link)->hc);
+}
+
+void
+adit_back_change(struct adit_worker *w, struct adit_msg *m)
+{
+    struct adit_change_cmd *c =
+        ADIT_CONTAINER_OF(m, struct adit_change_cmd, msg);
+    struct adit_log_line l;
+    adit_err e = ADIT_ESTATE;
+
+    if (w != NULL && !c->b->is_closed)
+        e = adit_node_change(c->b->node, &c->cfg, c->rules);
+    if (e != ADIT_OK)
+        adit_rules_free(c->rules);
+    if (w != NULL && e == ADIT_ENOMEM &&
+        adit_log_open(&l, &c->b->log, ADIT_LOG_ERROR, "config.failed")) {
+        adit_log_err(&l, "why", e);
+        adit_log_close(&l);
+    }
+    ADIT_CROSS_FREE(c);
 }
 
 /* Nothing of what was written is still here. */

@@ -11,6 +11,7 @@
 
 #include "adit/adit.h"
 #include "embed/cross.h"
+#include "embed/inner.h"
 #include "host/node.h"
 
 struct adit_back;
@@ -64,6 +65,8 @@ struct adit_back {
     struct adit_instant quit_by;
     struct adit_msg quit;
     bool tells_conn, tells_conn_end, tells_peer, tells_limit;
+    struct adit_annex annex; /* of another door; open NULL: none */
+    bool has_annex;          /* it was opened */
     bool is_closed;
 };
 
@@ -77,6 +80,15 @@ ADIT_MUST_USE adit_err adit_back_start(struct adit_back *b, adit_node *front,
                                        const struct adit_identity *id,
                                        struct adit_metrics *metrics,
                                        struct event_base *lent, char *why);
+
+/* What adit_node_reconfigure sends down; frees itself. */
+struct adit_change_cmd {
+    struct adit_msg msg;
+    struct adit_back *b;
+    struct adit_node_config cfg;
+    struct adit_rules *rules; /* owned; NULL: it is no relay */
+};
+void adit_back_change(struct adit_worker *w, struct adit_msg *m);
 
 /* End everything, at once. */
 void adit_back_close(struct adit_back *b);

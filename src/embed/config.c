@@ -103,6 +103,17 @@ adit_config_resolve(const adit_config *cfg, const char *name, char *out,
     return adit_node_config_get(&cfg->cfg, name, true, out, cap);
 }
 
+adit_err
+adit_config_set_sockets(adit_config *cfg, const int *fds, size_t n)
+{
+    if (n > ADIT_BOUND_MAX)
+        return ADIT_EFULL;
+    for (size_t i = 0; i < n; i++)
+        cfg->cfg.sockets[i] = fds[i];
+    cfg->cfg.n_sockets = n;
+    return ADIT_OK;
+}
+
 _Static_assert((int)ADIT_LEVEL_ERROR == (int)ADIT_LOG_ERROR &&
                    (int)ADIT_LEVEL_WARN == (int)ADIT_LOG_WARN &&
                    (int)ADIT_LEVEL_INFO == (int)ADIT_LOG_INFO &&

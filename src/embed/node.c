@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "embed/front.h"
 #include "embed/info.h"
+#include "embed/inner.h"
+#include "host/rules.h"
 #include "metrics/expo.h"
 
 #include <signal.h>
@@ -197,6 +199,8 @@ run(void *arg)
 {
     adit_node *n = arg;
 
+    /* From within: from without it takes a file below /proc. */
+    pthread_setname_np(pthread_self(), "adit");
     adit_worker_run(n->back.w);
     if (!n->back.is_closed) { /* nobody told it to stop */
         struct failed_note *f = ADIT_CROSS_NEW(struct failed_note);
@@ -233,7 +237,6 @@ begin_thread(adit_node *n)
         return ADIT_EIO;
     }
     n->has_thread = true;
-    pthread_setname_np(n->thread, "adit");
     return ADIT_OK;
 }
 
@@ -296,6 +299,49 @@ adit_err
 adit_node_attach(adit_node *n, struct event_base *base)
 {
     return base != NULL ? begin(n, ADIT_FRONT_ATTACHED, base) : ADIT_EINVAL;
+}
+
+adit_err
+adit_node_reconfigure(adit_node *n, adit_config *cfg)
+{
+    struct adit_rules *rules = NULL;
+    struct adit_change_cmd *c;
+    char why[ADIT_NODE_WHY_BYTES];
+    adit_err e;
+
+    cfg->why[0] = '\0';
+    if (n->state == ADIT_FRONT_NEW)
+        return ADIT_ESTATE;
+    e = adit_node_check(&cfg->cfg, why);
+    if (e == ADIT_OK && n->config.cfg.relay_enabled)
+        e = adit_rules_new(&cfg->cfg, &rules, why);
+    if (e != ADIT_OK) {
+        snprintf(cfg->why, sizeof(cfg->why), "%s", why);
+        return e == ADIT_ENOMEM ? e : ADIT_EINVAL;
+    }
+    c = ADIT_CROSS_NEW(struct adit_change_cmd);
+    if (c == NULL) {
+        adit_rules_free(rules);
+        return ADIT_ENOMEM;
+    }
+    c->b = &n->back;
+    c->cfg = cfg->cfg;
+    c->rules = rules;
+    adit_front_post(n, &c->msg, adit_back_change);
+    return ADIT_OK;
+}
+
+void
+adit_node_set_annex(adit_node *n, const struct adit_annex *a)
+{
+    adit_assert(n->state == ADIT_FRONT_NEW);
+    n->back.annex = *a;
+}
+
+const struct adit_metrics *
+adit_node_cells(const adit_node *n)
+{
+    return &n->metrics;
 }
 
 int

@@ -4,6 +4,7 @@
 #include "host/bridge.h"
 #include "host/circuit.h"
 #include "host/svc_identify.h"
+#include "policy/asn.h"
 
 /*
  * Largest body of a frame on a circuit that a relay limits.  Where it is cut
@@ -117,14 +118,44 @@ hconn_reap(void *ctx)
     ADIT_FREE(hc->host->mem, hc);
 }
 
+/* The handshake is over, one way or the other. */
+static void
+uncount_handshake(struct adit_hconn *hc)
+{
+    if (!hc->in_handshake)
+        return;
+    hc->in_handshake = false;
+    adit_caps_give(&hc->host->caps, ADIT_CAP_HANDSHAKES, &hc->place);
+}
+
+/* Its streams are gone. */
 static void
 uncount(struct adit_hconn *hc)
 {
-    if (!hc->is_counted)
-        return;
+    uncount_handshake(hc);
+    if (hc->is_counted)
+        adit_caps_give(&hc->host->caps, ADIT_CAP_CONNS, &hc->place);
     hc->is_counted = false;
-    adit_conncap_close(&hc->host->caps, adit_endpoint_ip(&hc->remote),
-                       hc->peer == NULL);
+    adit_caps_leave(&hc->host->caps, &hc->place);
+}
+
+static void
+say_refused(struct adit_host *h, const char *peer,
+            const struct adit_endpoint *from, const struct adit_refusal *why)
+{
+    adit_refusal_count_rule(h->metrics, why->rule);
+    adit_refusal_say(&h->refusals, h->log, h->metrics,
+                     adit_worker_now(h->w).us / (uint64_t)ADIT_S, peer, from,
+                     why);
+}
+
+void
+adit_hconn_refused(const struct adit_hconn *hc, const struct adit_refusal *why)
+{
+    char id[ADIT_PEERID_TEXT_BYTES];
+
+    say_refused(hc->host, adit_peerid_format(&hc->conn->peer, id), &hc->remote,
+                why);
 }
 
 static const struct adit_host_events no_events = { 0 };
@@ -149,13 +180,21 @@ on_ready(void *ctx, struct adit_conn *c)
     struct adit_hconn *hc = ctx;
     struct adit_host *h = hc->host;
     struct adit_host_watch mark = { 0 }, *w;
+    struct adit_refusal why;
+    adit_err e = ADIT_OK;
 
-    if (join_peer(hc) != ADIT_OK) {
+    uncount_handshake(hc);
+    if (hc->is_counted)
+        e = adit_caps_prove(&h->caps, &hc->place, &c->peer, &why);
+    if (e == ADIT_EFULL) {
+        adit_hconn_refused(hc, &why);
+        adit_conn_close(c, e, "too many connections of this peer");
+        return;
+    }
+    if (e != ADIT_OK || join_peer(hc) != ADIT_OK) {
         adit_conn_close(c, ADIT_ENOMEM, "no memory");
         return;
     }
-    if (hc->is_counted)
-        adit_conncap_handshake_done(&h->caps, adit_endpoint_ip(&hc->remote));
     adit_hconn_touch(hc);
     if (h->cfg.ask_identify)
         adit_svc_identify_ask(hc);
@@ -168,9 +207,12 @@ static void
 on_stream(void *ctx, struct adit_conn *c, struct adit_yamux_stream *ys)
 {
     struct adit_hconn *hc = ctx;
+    struct adit_refusal why = { 0 };
 
-    if (adit_hstream_accept(hc, ys) == ADIT_OK)
+    if (adit_hstream_accept(hc, ys, &why) == ADIT_OK)
         return;
+    if (why.rule != ADIT_RULE_NONE)
+        adit_hconn_refused(hc, &why);
     adit_metric_add(hc->host->metrics, ADIT_M_STREAMS_REFUSED, 1);
     adit_conn_reset(c, ys, ADIT_YAMUX_RESET_RESOURCE);
     adit_conn_release(c, ys);
@@ -241,7 +283,8 @@ on_end(void *ctx, struct adit_conn *c, adit_err why, const char *text)
 
         if (hc->peer != NULL)
             adit_log_str(&l, "peer", adit_peerid_format(&hc->peer->id, id));
-        adit_log_str(&l, "addr", adit_endpoint_format(&hc->remote, at));
+        adit_log_str(&l, "addr",
+                     adit_endpoint_show(&hc->remote, adit_host_shown(h), at));
         adit_log_err(&l, "err", why);
         adit_log_str(&l, "why", text);
         adit_log_close(&l);
@@ -332,10 +375,11 @@ adit_hconn_close(struct adit_hconn *hc, adit_err why, const char *text)
         adit_conn_close(hc->conn, why, text);
 }
 
+/* With `at` it is counted there, as a handshake too; both become its. */
 static adit_err
 adopt(struct adit_host *h, struct adit_pipe *pipe, bool is_dialer,
       const struct adit_peerid *expect, struct adit_circuit *circuit,
-      bool is_limited, bool is_counted, struct adit_hconn **out)
+      bool is_limited, const struct adit_place *at, struct adit_hconn **out)
 {
     struct adit_hconn *hc = ADIT_NEW(h->mem, struct adit_hconn);
     adit_err e;
@@ -349,7 +393,9 @@ adopt(struct adit_host *h, struct adit_pipe *pipe, bool is_dialer,
     hc->is_inbound = !is_dialer;
     hc->circuit = circuit;
     hc->is_limited = is_limited;
-    hc->is_counted = is_counted;
+    hc->is_counted = hc->in_handshake = at != NULL;
+    if (at != NULL)
+        hc->place = *at;
     hc->remote = pipe->remote;
     hc->idle = (struct adit_timer){ .fn = on_idle, .ctx = hc };
     adit_list_init(&hc->streams);
@@ -373,47 +419,52 @@ adit_host_adopt(struct adit_host *h, struct adit_pipe *pipe, bool is_dialer,
                 const struct adit_peerid *expect, struct adit_circuit *circuit,
                 bool is_limited, struct adit_hconn **out)
 {
-    return adopt(h, pipe, is_dialer, expect, circuit, is_limited, false, out);
+    return adopt(h, pipe, is_dialer, expect, circuit, is_limited, NULL, out);
 }
 
-static enum adit_metric
-refusal_metric(enum adit_rule rule)
+/* Count one more connection at `at`, in its handshake. */
+static adit_err
+count(struct adit_host *h, const struct adit_place *at,
+      struct adit_refusal *why)
 {
-    switch ((int)rule) {
-    case ADIT_RULE_CONNS_PER_IP:
-        return ADIT_M_CONN_REFUSED_IP;
-    case ADIT_RULE_HANDSHAKES_TOTAL:
-        return ADIT_M_CONN_REFUSED_HANDSHAKES;
-    case ADIT_RULE_HANDSHAKES_PER_IP:
-        return ADIT_M_CONN_REFUSED_HANDSHAKES_IP;
-    default:
-        return ADIT_M_CONN_REFUSED_TOTAL;
-    }
+    adit_err e = adit_caps_take(&h->caps, ADIT_CAP_CONNS, at, why);
+
+    if (e != ADIT_OK)
+        return e;
+    e = adit_caps_take(&h->caps, ADIT_CAP_HANDSHAKES, at, why);
+    if (e != ADIT_OK)
+        adit_caps_give(&h->caps, ADIT_CAP_CONNS, at);
+    return e;
 }
 
 void
 adit_host_accept(struct adit_host *h, struct adit_pipe *pipe)
 {
     struct adit_slice ip = adit_endpoint_ip(&pipe->remote);
-    struct adit_refusal r;
+    struct adit_place at = { { NULL } };
+    struct adit_refusal why;
 
     if (h->is_closing) {
         pipe->ops->close(pipe, true);
         return;
     }
-    if (adit_conncap_open(&h->caps, ip, &r) != ADIT_OK) {
-        adit_metric_add(h->metrics, refusal_metric(r.rule), 1);
-        adit_refusal_say(&h->refusals, h->log, h->metrics,
-                         adit_worker_now(h->w).us / (uint64_t)ADIT_S, "",
-                         &pipe->remote, &r);
+    if (adit_caps_enter(&h->caps, ip, adit_asn_of(h->asn, ip), &at) !=
+        ADIT_OK) {
+        adit_refusal_count_rule(h->metrics, ADIT_RULE_BUFFERS);
         pipe->ops->close(pipe, true);
         return;
     }
-    /* `ip` went with the pipe if this fails. */
-    struct adit_endpoint remote = pipe->remote;
-
-    if (adopt(h, pipe, false, NULL, NULL, false, true, NULL) != ADIT_OK)
-        adit_conncap_close(&h->caps, adit_endpoint_ip(&remote), true);
+    if (count(h, &at, &why) != ADIT_OK) {
+        say_refused(h, "", &pipe->remote, &why);
+        pipe->ops->close(pipe, true);
+    } else if (adopt(h, pipe, false, NULL, NULL, false, &at, NULL) ==
+               ADIT_OK) {
+        return;
+    } else {
+        adit_caps_give(&h->caps, ADIT_CAP_HANDSHAKES, &at);
+        adit_caps_give(&h->caps, ADIT_CAP_CONNS, &at);
+    }
+    adit_caps_leave(&h->caps, &at);
 }
 
 /* ---- services, watchers ------------------------------------------------ */
@@ -457,6 +508,12 @@ void
 adit_host_unwatch(struct adit_host_watch *w)
 {
     adit_list_remove(&w->link);
+}
+
+void
+adit_host_set_shown(struct adit_host *h, enum adit_addr_shown how)
+{
+    h->refusals.shown = how;
 }
 
 void
@@ -509,8 +566,7 @@ adit_host_new(const struct adit_host_config *cfg, struct adit_host **out)
     adit_list_init(&h->connects);
     e = adit_map_init(&h->peers, mem, adit_worker_rng(cfg->w));
     if (e == ADIT_OK)
-        e = adit_conncap_init(&h->caps, mem, adit_worker_rng(cfg->w),
-                              &cfg->caps);
+        e = adit_caps_init(&h->caps, mem, adit_worker_rng(cfg->w), &cfg->caps);
     if (e == ADIT_OK)
         e = adit_net_init(&h->net, cfg->w, &h->cfg.net);
     if (e != ADIT_OK) {
@@ -541,7 +597,7 @@ adit_host_free(struct adit_host *h)
         return;
     adit_task_cancel(&h->push_task);
     adit_net_fini(&h->net);
-    adit_conncap_fini(&h->caps);
+    adit_caps_fini(&h->caps);
     adit_map_fini(&h->peers);
     ADIT_FREE(h->mem, h);
 }

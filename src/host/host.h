@@ -3,9 +3,9 @@
  * host: one node's share on a worker: its connections by peer, its services,
  * and what it says of itself.
  *
- * Owns every hconn.  Admission before authentication (caps by address) is
- * decided here; what a peer may do after it is a verdict, asked for by the
- * relay (host/relay.h).  Thread: the worker's.
+ * Owns every hconn.  How many connections, handshakes and streams somebody
+ * may have is decided here (policy/caps.h); what a peer may do with them is a
+ * verdict, asked for by the relay (host/relay.h).  Thread: the worker's.
  */
 #ifndef ADIT_HOST_HOST_H
 #define ADIT_HOST_HOST_H
@@ -17,7 +17,7 @@
 #include "host/refusal.h"
 #include "net/conn.h"
 #include "net/listener.h"
-#include "policy/conncap.h"
+#include "policy/caps.h"
 
 /* Inbound streams of one connection whose protocol is not agreed yet. */
 #define ADIT_HCONN_MAX_NEGOTIATING 64
@@ -25,6 +25,7 @@
 /* Own addresses that we announce; go stores no more than a message holds. */
 #define ADIT_HOST_MAX_ADDRS 16
 
+struct adit_asn;
 struct adit_host;
 struct adit_hconn;
 struct adit_circuit;
@@ -64,7 +65,8 @@ struct adit_hconn {
     uint16_t n_negotiating;
     bool is_inbound;
     bool is_limited;    /* a relay limits it */
-    bool is_counted;    /* in the caps by address */
+    bool is_counted;    /* in the caps, at its place */
+    bool in_handshake;  /* counted as one as well */
     bool is_identified; /* the peer told who it is */
     bool has_push;      /* the peer takes identify pushes */
     bool has_hop;       /* the peer is a relay */
@@ -73,6 +75,7 @@ struct adit_hconn {
     uint8_t n_holds;              /* reservations, circuits...: not idle */
     struct adit_circuit *circuit; /* it runs through a relay; else NULL */
     struct adit_endpoint remote;  /* none through a relay */
+    struct adit_place place;      /* of an inbound one; else nowhere */
     void *dialing;                /* who waits for it to be ready */
     struct adit_timer idle;
     struct adit_retiree retiree;
@@ -99,9 +102,9 @@ struct adit_host_config {
     struct adit_worker *w;
     const struct adit_identity *identity;
     struct adit_metrics *metrics;
-    const char *agent;          /* outlives the host */
-    struct adit_net_config net; /* identity and metrics are filled in */
-    struct adit_conncap_config caps;
+    const char *agent;            /* outlives the host */
+    struct adit_net_config net;   /* identity and metrics are filled in */
+    struct adit_caps_config caps; /* to begin with */
     /*
      * An inbound connection without streams, reservation or circuit is
      * closed after this long; 0: never.
@@ -131,7 +134,8 @@ struct adit_host {
     struct adit_resolver *resolver;    /* borrowed; may be NULL */
     struct adit_list stalled;          /* bridges that wait, longest first */
     struct adit_pacer pacer;           /* and those that wait for a rate */
-    struct adit_conncap caps;
+    struct adit_caps caps;
+    const struct adit_asn *asn; /* borrowed; NULL: none is known */
     struct adit_refusal_log refusals;
     struct adit_maddr addrs[ADIT_HOST_MAX_ADDRS]; /* ours, without /p2p */
     size_t n_addrs;
@@ -173,14 +177,15 @@ const struct adit_service *adit_host_service(const struct adit_host *h,
 
 /*
  * A pipe that somebody opened to us.  Takes it, or closes it if a cap is
- * reached (counted).
+ * reached (counted, and said in the log).
  */
 void adit_host_accept(struct adit_host *h, struct adit_pipe *pipe);
 
 /*
  * Make a connection over a pipe: one we dialled, or (`circuit` not NULL,
- * then owned by the connection) one through a relay, either way.  Caps by
- * address do not apply.  on_conn, or on_conn_end, follows.
+ * then owned by the connection) one through a relay, either way.  It is
+ * nowhere: of its streams the node's cap alone is kept.  on_conn, or
+ * on_conn_end, follows.
  * ADIT_ENOMEM: the pipe was closed.
  */
 ADIT_MUST_USE adit_err adit_host_adopt(struct adit_host *h,
@@ -211,6 +216,18 @@ void adit_host_set_addrs(struct adit_host *h, const struct adit_maddr *v,
                          size_t n);
 
 /*
+ * What log lines show of peers' addresses, from now on; at first all.
+ * Whoever logs one asks adit_host_shown.
+ */
+void adit_host_set_shown(struct adit_host *h, enum adit_addr_shown how);
+
+static inline enum adit_addr_shown
+adit_host_shown(const struct adit_host *h)
+{
+    return h->refusals.shown;
+}
+
+/*
  * Where its peer is, with its /p2p once that is proven; through a relay the
  * circuit's address.  Also of one that is over.
  */
@@ -230,5 +247,9 @@ void adit_hconn_unhold(struct adit_hconn *hc);
 
 /* Look again whether it is idle. */
 void adit_hconn_touch(struct adit_hconn *hc);
+
+/* It was refused something that it asked for: count it and say so. */
+void adit_hconn_refused(const struct adit_hconn *hc,
+                        const struct adit_refusal *why);
 
 #endif

@@ -42,6 +42,13 @@ end_mss(struct adit_hstream *s)
         s->hc->n_negotiating--;
 }
 
+/* One stream fewer in the caps. */
+static void
+uncount(struct adit_hconn *hc)
+{
+    adit_caps_give(&hc->host->caps, ADIT_CAP_STREAMS, &hc->place);
+}
+
 static void
 destroy(struct adit_hstream *s)
 {
@@ -60,6 +67,7 @@ destroy(struct adit_hstream *s)
     adit_list_remove(&s->room_link);
     adit_metric_sub(s->hc->host->metrics, ADIT_M_STREAMS, 1);
     s->hc->n_streams--;
+    uncount(s->hc);
     /* The connection outlives it: both go at the end of the turn, streams
      * first, because they were retired first. */
     adit_retire(worker(s), &s->retiree, reap, s);
@@ -151,13 +159,24 @@ adit_hstream_open(struct adit_hconn *hc, const char *protocol,
                   struct adit_hstream **out)
 {
     struct adit_yamux_stream *ys;
+    struct adit_refusal why;
     struct adit_hstream *s;
-    adit_err e = adit_conn_open(hc->conn, &ys);
+    adit_err e;
 
-    if (e != ADIT_OK)
+    if (adit_caps_take(&hc->host->caps, ADIT_CAP_STREAMS, &hc->place, &why) !=
+        ADIT_OK) {
+        /* No line in the log: the peer did not ask for it. */
+        adit_refusal_count_rule(hc->host->metrics, why.rule);
+        return ADIT_ELIMIT;
+    }
+    e = adit_conn_open(hc->conn, &ys);
+    if (e != ADIT_OK) {
+        uncount(hc);
         return e;
+    }
     e = make(hc, ys, false, &s);
     if (e != ADIT_OK) {
+        uncount(hc);
         adit_conn_release(hc->conn, ys);
         return e;
     }
@@ -171,16 +190,22 @@ adit_hstream_open(struct adit_hconn *hc, const char *protocol,
 }
 
 adit_err
-adit_hstream_accept(struct adit_hconn *hc, struct adit_yamux_stream *ys)
+adit_hstream_accept(struct adit_hconn *hc, struct adit_yamux_stream *ys,
+                    struct adit_refusal *why)
 {
     struct adit_hstream *s;
     adit_err e;
 
     if (hc->n_negotiating >= ADIT_HCONN_MAX_NEGOTIATING)
         return ADIT_ELIMIT;
-    e = make(hc, ys, true, &s);
+    e = adit_caps_take(&hc->host->caps, ADIT_CAP_STREAMS, &hc->place, why);
     if (e != ADIT_OK)
         return e;
+    e = make(hc, ys, true, &s);
+    if (e != ADIT_OK) {
+        uncount(hc);
+        return e;
+    }
     adit_mss_init_listener(s->mss);
     return ADIT_OK;
 }

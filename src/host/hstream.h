@@ -20,6 +20,7 @@
 
 struct adit_hconn;
 struct adit_hstream;
+struct adit_refusal;
 
 /* What a stream tells its handler.  Entries may be NULL but for on_end. */
 struct adit_hstream_ops {
@@ -66,7 +67,8 @@ struct adit_hstream {
 
 /*
  * Open a stream on `hc` and propose `protocol` (which must outlive it).
- * ADIT_ELIMIT, ADIT_ENOMEM, ADIT_DONE, ADIT_ESTATE as adit_conn_open.
+ * ADIT_ELIMIT, ADIT_ENOMEM, ADIT_DONE, ADIT_ESTATE as adit_conn_open;
+ * ADIT_ELIMIT also if a cap of streams is reached (counted).
  */
 ADIT_MUST_USE adit_err adit_hstream_open(struct adit_hconn *hc,
                                          const char *protocol,
@@ -106,9 +108,13 @@ void adit_hstream_close(struct adit_hstream *s);
 /* End it both ways.  No event follows. */
 void adit_hstream_reset(struct adit_hstream *s, uint32_t code);
 
-/* What the connection tells its streams; for hconn only. */
+/*
+ * What the connection tells its streams; for hconn only.  _accept answers
+ * ADIT_EFULL if a cap is reached, and *why says which.
+ */
 ADIT_MUST_USE adit_err adit_hstream_accept(struct adit_hconn *hc,
-                                           struct adit_yamux_stream *ys);
+                                           struct adit_yamux_stream *ys,
+                                           struct adit_refusal *why);
 void adit_hstream_on_data(struct adit_hstream *s, struct adit_mslice in);
 void adit_hstream_on_fin(struct adit_hstream *s);
 void adit_hstream_on_end(struct adit_hstream *s, adit_err why, uint32_t code);

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "host/node.h"
 
+#include "base/secret.h"
+#include "host/admission.h"
 #include "host/observed.h"
+#include "host/proxies.h"
+#include "host/rules.h"
 #include "host/svc_identify.h"
 #include "host/svc_ping.h"
 #include "host/svc_stop.h"
+#include "ledger/ledger.h"
+
+#include <errno.h>
+#include <unistd.h>
 
 /* Listeners of one node; more is a mistake in the configuration. */
-#define MAX_LISTENERS 8
+#define MAX_LISTENERS ADIT_BOUND_MAX
 
 struct adit_node {
     struct adit_worker *w;
@@ -18,6 +26,7 @@ struct adit_node {
     struct adit_dialer dialer; /* the built-in one */
     struct adit_listener *listeners[MAX_LISTENERS];
     size_t n_listeners;
+    struct adit_acl *proxies; /* NULL: no balancers */
     struct adit_maddr listens[ADIT_HOST_MAX_ADDRS];
     size_t n_listens;
     struct adit_maddr circuits[ADIT_HOST_MAX_ADDRS];
@@ -113,6 +122,21 @@ parse_listen(const struct adit_node_config *cfg, struct adit_endpoint *out,
     return e;
 }
 
+static adit_err
+check_proxies(const struct adit_node_config *cfg,
+              char why[ADIT_NODE_WHY_BYTES])
+{
+    const struct adit_rng rng = adit_rng_system();
+    struct adit_acl *a = NULL;
+    struct adit_mem mem;
+    adit_err e;
+
+    adit_mem_init(&mem, NULL, SIZE_MAX);
+    e = adit_proxies_new(&mem, &rng, cfg->proxy_from, &a, why);
+    adit_acl_free(a);
+    return e;
+}
+
 adit_err
 adit_node_check(const struct adit_node_config *cfg,
                 char why[ADIT_NODE_WHY_BYTES])
@@ -120,15 +144,25 @@ adit_node_check(const struct adit_node_config *cfg,
     struct adit_endpoint at[MAX_LISTENERS];
     struct adit_maddr v[ADIT_HOST_MAX_ADDRS];
     size_t n;
+    struct adit_rules *rules;
     adit_err e = parse_listen(cfg, at, &n, why);
 
     if (e == ADIT_OK)
         e = parse_list("announce.addresses", cfg->announce_addresses, v,
                        ADIT_HOST_MAX_ADDRS, &n, why);
-    if (e == ADIT_OK && cfg->circuit_us % ADIT_S != 0) {
-        snprintf(why, ADIT_NODE_WHY_BYTES,
-                 "circuit.duration must be whole seconds: peers are told so");
-        e = ADIT_EINVAL;
+    if (e == ADIT_OK)
+        e = check_proxies(cfg, why);
+    if (e == ADIT_OK && cfg->admission_url[0] != '\0') {
+        char what[ADIT_ADMISSION_WHY_BYTES];
+
+        e = adit_admission_check(cfg->admission_url, what);
+        if (e != ADIT_OK)
+            snprintf(why, ADIT_NODE_WHY_BYTES, "admission.url: %s", what);
+    }
+    if (e == ADIT_OK && cfg->relay_enabled) {
+        e = adit_rules_new(cfg, &rules, why);
+        if (e == ADIT_OK)
+            adit_rules_free(rules);
     }
     return e;
 }
@@ -234,16 +268,33 @@ on_accept(void *ctx, struct adit_pipe *p)
     adit_host_accept(n->host, p);
 }
 
+static bool
+is_proxy(void *ctx, const struct adit_endpoint *remote)
+{
+    const struct adit_node *n = ctx;
+
+    return adit_proxies_has(n->proxies, remote);
+}
+
 static adit_err
 bind_all(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
 {
     struct adit_endpoint at[MAX_LISTENERS];
     size_t n_at;
+    struct adit_bound sockets = { 0 };
     adit_err e = parse_listen(&n->cfg, at, &n_at, why);
 
+    if (e == ADIT_OK)
+        e = adit_bound_init(&sockets, n->cfg.sockets, n->cfg.n_sockets, why);
     for (size_t i = 0; e == ADIT_OK && i < n_at; i++) {
+        int fd = adit_bound_take(&sockets, &at[i]);
         struct adit_listener_config lc = {
             .at = at[i],
+            .fd = fd,
+            .has_fd = fd >= 0,
+            .is_proxy = is_proxy,
+            .proxy_us = n->cfg.handshake_us,
+            .metrics = n->host->metrics,
             .on_accept = on_accept,
             .ctx = n,
         };
@@ -271,7 +322,18 @@ bind_all(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
              k++)
             adit_endpoint_to_maddr(&locals[k], &n->listens[n->n_listens++]);
     }
-    return e;
+    return e == ADIT_OK ? adit_bound_end(&sockets, why) : e;
+}
+
+static struct adit_caps_config
+caps_config(const struct adit_node_config *c)
+{
+    struct adit_caps_config v;
+
+    for (size_t t = 0; t < ADIT_N_CAP_THINGS; t++)
+        for (size_t s = 0; s < ADIT_N_CAP_SCOPES; s++)
+            v.max[t][s] = (uint32_t)c->caps[t][s];
+    return v;
 }
 
 static struct adit_host_config
@@ -296,12 +358,7 @@ host_config(struct adit_node *n, const struct adit_identity *identity,
                 .pong_us = 20 * ADIT_S,
             },
         },
-        .caps = {
-            .conns_total = (uint32_t)c->caps[ADIT_CAP_CONNS][ADIT_SCOPE_NODE],
-            .conns_per_ip = (uint32_t)c->caps[ADIT_CAP_CONNS][ADIT_SCOPE_IP],
-            .handshakes_total = (uint32_t)c->caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_NODE],
-            .handshakes_per_ip = (uint32_t)c->caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_IP],
-        },
+        .caps = caps_config(c),
         .idle_us = c->relay_enabled ? c->idle_us : 0,
         .ask_identify = !c->relay_enabled,
         .dialer = &n->dialer,
@@ -310,26 +367,112 @@ host_config(struct adit_node *n, const struct adit_identity *identity,
     return hc;
 }
 
-static adit_err
-add_relay(struct adit_node *n)
+static struct adit_relay_config
+relay_config(const struct adit_node_config *c)
 {
-    const struct adit_node_config *c = &n->cfg;
     struct adit_relay_config rc = {
-        .table = {
-            .max_total = (uint32_t)c->caps[ADIT_CAP_RSVPS][ADIT_SCOPE_NODE],
-            .max_per_ip = (uint32_t)c->caps[ADIT_CAP_RSVPS][ADIT_SCOPE_IP],
-            .ttl_us = c->rsvp_ttl_us,
-            .grace_us = c->rsvp_grace_us,
-            .circuits_total = (uint32_t)c->caps[ADIT_CAP_CIRCUITS][ADIT_SCOPE_NODE],
-            .circuits_per_src = (uint32_t)c->circuits_per_peer,
-            .circuits_per_dst = (uint32_t)c->circuits_per_peer,
-        },
-        .circuit_duration_s = (uint32_t)(c->circuit_us / ADIT_S),
-        .circuit_data_bytes = c->circuit_bytes,
+        .grace_us = c->rsvp_grace_us,
         .announce_private = c->announce_private,
+        .rsvps_per_hour_ip = (uint32_t)c->rsvps_per_hour_ip,
+        .circuits_per_hour_ip = (uint32_t)c->circuits_per_hour_ip,
+        .rate_node = c->rate_node,
+        .admission_timeout_us = c->admission_timeout_us,
+        .admission_cache_us = c->admission_cache_us,
+        .drain_deadline_us = c->drain_deadline_us,
+        .drain_every_us = c->drain_every_us,
+        .drain_group = (uint32_t)c->drain_group,
+        .drain_threshold = (uint32_t)c->drain_threshold,
     };
 
-    return adit_relay_new(n->host, &rc, NULL, &n->relay);
+    memcpy(rc.admission_url, c->admission_url, sizeof(rc.admission_url));
+    return rc;
+}
+
+/* Files are read on the caller's thread, before anybody is served. */
+static adit_err
+add_relay(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
+{
+    struct adit_relay_config rc = relay_config(&n->cfg);
+    struct adit_rules *rules;
+    adit_err e = adit_rules_new(&n->cfg, &rules, why);
+
+    if (e != ADIT_OK)
+        return e;
+    e = adit_relay_new(n->host, &rc, rules, &n->relay);
+    if (e != ADIT_OK) {
+        snprintf(why, ADIT_NODE_WHY_BYTES, "admission.url: %s",
+                 adit_err_text(e));
+        adit_rules_free(rules);
+    }
+    return e;
+}
+
+/* Who it is at the Redis server: one word is a password, two are a user and
+ * his. */
+static adit_err
+read_password(const char *path, char buf[ADIT_OPT_TEXT_BYTES],
+              struct adit_ledger_config *lc, char why[ADIT_NODE_WHY_BYTES])
+{
+    char *word[3] = { NULL }, *rest = buf;
+    size_t n = 0;
+    FILE *f;
+
+    if (path[0] == '\0')
+        return ADIT_OK;
+    f = fopen(path, "re");
+    if (f == NULL ||
+        (buf[fread(buf, 1, ADIT_OPT_TEXT_BYTES - 1, f)] = '\0', ferror(f))) {
+        snprintf(why, ADIT_NODE_WHY_BYTES,
+                 "ledger.redis_password_file: %.120s: %s", path,
+                 strerror(errno));
+        if (f != NULL)
+            fclose(f);
+        return ADIT_EIO;
+    }
+    fclose(f);
+    while (n < ADIT_NITEMS(word) &&
+           (word[n] = strtok_r(n == 0 ? buf : NULL, " \t\r\n", &rest)) != NULL)
+        n++;
+    if (n != 1 && n != 2) {
+        snprintf(why, ADIT_NODE_WHY_BYTES,
+                 "ledger.redis_password_file: %.120s: a password, or a user "
+                 "and a password, was expected",
+                 path);
+        return ADIT_EINVAL;
+    }
+    lc->redis_user = n == 2 ? word[0] : NULL;
+    lc->redis_password = word[n - 1];
+    return ADIT_OK;
+}
+
+static adit_err
+open_ledger(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
+{
+    const struct adit_node_config *c = &n->cfg;
+    struct adit_ledger_config lc = {
+        .backend = c->ledger_backend == ADIT_LEDGER_REDIS
+                       ? ADIT_LEDGER_IN_REDIS
+                       : ADIT_LEDGER_IN_SQLITE,
+        .file = c->ledger_file,
+        .redis = c->ledger_redis,
+        .redis_prefix = c->ledger_redis_prefix,
+        .flush_us = c->ledger_flush_us,
+        .keep_circuits_us = c->ledger_keep_circuits_us,
+        .keep_days_us = c->ledger_keep_days_us,
+    };
+    char secret[ADIT_OPT_TEXT_BYTES] = "", what[ADIT_RELAY_WHY_BYTES];
+    adit_err e;
+
+    if (c->ledger_backend == ADIT_LEDGER_NONE)
+        return ADIT_OK;
+    e = read_password(c->ledger_redis_password_file, secret, &lc, why);
+    if (e == ADIT_OK) {
+        e = adit_relay_open_ledger(n->relay, &lc, what);
+        if (e != ADIT_OK)
+            snprintf(why, ADIT_NODE_WHY_BYTES, "ledger: %.200s", what);
+    }
+    adit_wipe(secret, sizeof(secret));
+    return e;
 }
 
 adit_err
@@ -360,7 +503,7 @@ adit_node_make(struct adit_worker *w, const struct adit_node_config *cfg,
         adit_svc_stop_init(&n->stop);
         /* go and js pick relays by what the first identify says. */
         if (cfg->relay_enabled)
-            e = add_relay(n);
+            e = add_relay(n, why);
         adit_host_serve(n->host, &n->id);
         adit_host_serve(n->host, &n->push);
         adit_host_serve(n->host, &n->ping);
@@ -368,7 +511,13 @@ adit_node_make(struct adit_worker *w, const struct adit_node_config *cfg,
             adit_host_serve(n->host, &n->stop);
     }
     if (e == ADIT_OK)
+        e = adit_proxies_new(adit_worker_mem(w), adit_worker_rng(w),
+                             cfg->proxy_from, &n->proxies, why);
+    if (e == ADIT_OK)
         e = bind_all(n, why);
+    /* Behind the port: whoever has that has the books. */
+    if (e == ADIT_OK && cfg->relay_enabled)
+        e = open_ledger(n, why);
     if (e != ADIT_OK) {
         adit_node_close(n);
         adit_node_destroy(n);
@@ -379,8 +528,64 @@ adit_node_make(struct adit_worker *w, const struct adit_node_config *cfg,
     n->watch.ev = &watch_events;
     n->watch.ctx = n;
     adit_host_watch(n->host, &n->watch);
+    adit_host_set_shown(n->host, (enum adit_addr_shown)cfg->log_addresses);
     announce(n);
+    for (size_t i = 0; i < cfg->n_sockets; i++)
+        close(cfg->sockets[i]);
+    n->cfg.n_sockets = 0;
     *out = n;
+    return ADIT_OK;
+}
+
+/* What may change while it runs: the rows whose `when` is "reload", and the
+ * classes, which all may. */
+static void
+take_reloadable(struct adit_node_config *to,
+                const struct adit_node_config *from)
+{
+    for (size_t i = 0; i < adit_node_options.n; i++) {
+        const struct adit_opt_row *row = &adit_node_options.rows[i];
+
+        if (strcmp(row->when, "reload") == 0)
+            memcpy((char *)to + row->offset, (const char *)from + row->offset,
+                   adit_opt_bytes(row));
+    }
+    memcpy(to->classes, from->classes, sizeof(to->classes));
+    to->n_classes = from->n_classes;
+}
+
+adit_err
+adit_node_change(struct adit_node *n, const struct adit_node_config *cfg,
+                 struct adit_rules *rules)
+{
+    struct adit_caps_config caps;
+    struct adit_acl *proxies = NULL;
+    char why[ADIT_NODE_WHY_BYTES];
+    adit_err e;
+
+    if (n->is_closed)
+        return ADIT_ESTATE;
+    /* What can fail comes first. */
+    e = adit_proxies_new(adit_worker_mem(n->w), adit_worker_rng(n->w),
+                         cfg->proxy_from, &proxies, why);
+    if (e == ADIT_OK && n->relay != NULL) {
+        struct adit_relay_config rc = relay_config(cfg);
+
+        e = adit_relay_set(n->relay, &rc, rules);
+    }
+    if (e != ADIT_OK) {
+        adit_acl_free(proxies);
+        return e;
+    }
+    take_reloadable(&n->cfg, cfg);
+    adit_acl_free(n->proxies);
+    n->proxies = proxies;
+    adit_host_set_shown(n->host, (enum adit_addr_shown)cfg->log_addresses);
+    caps = caps_config(&n->cfg);
+    adit_caps_set(&n->host->caps, &caps);
+    if (n->relay != NULL)
+        n->host->cfg.ask_identify = !knows_itself(n);
+    announce(n);
     return ADIT_OK;
 }
 
@@ -406,6 +611,7 @@ adit_node_destroy(struct adit_node *n)
 {
     adit_host_free(n->host);
     adit_resolver_free(n->resolver);
+    adit_acl_free(n->proxies);
     ADIT_FREE(adit_worker_mem(n->w), n);
 }
 
@@ -419,6 +625,12 @@ struct adit_relay *
 adit_node_relay(struct adit_node *n)
 {
     return n->relay;
+}
+
+const struct adit_node_config *
+adit_node_cfg(const struct adit_node *n)
+{
+    return &n->cfg;
 }
 
 const struct adit_maddr *

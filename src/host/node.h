@@ -14,6 +14,7 @@
 #include "host/host.h"
 #include "host/relay.h"
 #include "host/reserve.h"
+#include "net/bound.h"
 #include "policy/caps.h"
 
 #define ADIT_NODE_MAX_CLASSES 12
@@ -25,9 +26,6 @@ enum adit_ledger_kind {
     ADIT_LEDGER_SQLITE,
     ADIT_LEDGER_REDIS
 };
-
-/* The words of log.addresses. */
-enum adit_addr_shown { ADIT_ADDR_FULL, ADIT_ADDR_PREFIX, ADIT_ADDR_NONE };
 
 /* A class of peers, as configured; adit_class_options describes it. */
 struct adit_class_config {
@@ -89,6 +87,9 @@ struct adit_node_config {
     char agent[ADIT_OPT_TEXT_BYTES];
     struct adit_class_config classes[ADIT_NODE_MAX_CLASSES];
     size_t n_classes;
+    /* Not an option: bound sockets for listen.tcp, see net/bound.h. */
+    int sockets[ADIT_BOUND_MAX];
+    size_t n_sockets;
 };
 
 /* The rows, static: a node's own, and those of a class, whose names here are
@@ -132,6 +133,7 @@ void adit_class_config_resolve(const struct adit_node_config *cfg,
                                struct adit_class_config *out);
 
 struct adit_node;
+struct adit_rules;
 
 #define ADIT_NODE_WHY_BYTES 256
 
@@ -144,7 +146,8 @@ ADIT_MUST_USE adit_err adit_node_check(const struct adit_node_config *cfg,
 
 /*
  * Make it and bind its listeners.  `cfg` is copied; `identity`, `metrics` and
- * the worker must outlive it.
+ * the worker must outlive it.  The configuration's sockets are closed if it
+ * succeeds (the listeners have their own duplicates), and left open if not.
  *
  *   ADIT_EINVAL ADIT_EFULL ADIT_EDENIED ADIT_EUNREACHABLE ADIT_ENOMEM
  *   ADIT_EIO     `why` says what and where
@@ -157,6 +160,16 @@ ADIT_MUST_USE adit_err adit_node_make(struct adit_worker *w,
                                       struct adit_node **out,
                                       char why[ADIT_NODE_WHY_BYTES]);
 
+/*
+ * Change the options that may change while it runs, by a configuration that
+ * _check took, and rules made from it (NULL: it is no relay).  All or
+ * nothing: ADIT_ENOMEM, ADIT_ESTATE (it is closed); `rules` is still the
+ * caller's then.
+ */
+ADIT_MUST_USE adit_err adit_node_change(struct adit_node *n,
+                                        const struct adit_node_config *cfg,
+                                        struct adit_rules *rules);
+
 /* Ends everything; a turn later, _destroy.  Twice is fine. */
 void adit_node_close(struct adit_node *n);
 void adit_node_destroy(struct adit_node *n);
@@ -164,6 +177,9 @@ void adit_node_destroy(struct adit_node *n);
 struct adit_host *adit_node_host(struct adit_node *n);
 /* NULL: it is no relay. */
 struct adit_relay *adit_node_relay(struct adit_node *n);
+
+/* The options that hold now.  Borrowed. */
+const struct adit_node_config *adit_node_cfg(const struct adit_node *n);
 
 /* Where it listens, as bound, /p2p not included.  Borrowed. */
 const struct adit_maddr *adit_node_listens(const struct adit_node *n,

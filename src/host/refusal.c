@@ -125,7 +125,7 @@ adit_refusal_say(struct adit_refusal_log *rl, const struct adit_log *log,
     if (!adit_log_open(&l, log, ADIT_LOG_INFO, "relay.refused"))
         return;
     adit_log_str(&l, "peer", peer);
-    adit_log_str(&l, "addr", adit_endpoint_format(from, at));
+    adit_log_str(&l, "addr", adit_endpoint_show(from, rl->shown, at));
     adit_log_str(&l, "rule", adit_rule_name(why->rule));
     adit_log_u64(&l, "value", why->value);
     adit_log_u64(&l, "limit", why->limit);

@@ -34,6 +34,7 @@ void adit_refusal_count_rule(struct adit_metrics *m, enum adit_rule rule);
 #define ADIT_REFUSAL_MAX_LINES_S 100
 
 struct adit_refusal_log {
+    enum adit_addr_shown shown; /* of addresses */
     uint64_t second;
     uint32_t n_lines; /* in this second */
     struct {

@@ -11,10 +11,10 @@
 #ifndef ADIT_HOST_RELAY_H
 #define ADIT_HOST_RELAY_H
 
+#include "base/opt.h"
 #include "host/bridge.h"
 #include "host/host.h"
-#include "policy/class.h"
-#include "policy/rsvp.h"
+#include "policy/account.h"
 #include "wire/circuit/hop_srv.h"
 
 struct adit_relay;
@@ -31,13 +31,16 @@ struct adit_ask {
     struct adit_endpoint remote;
     struct adit_hconn *hc; /* over which; NULL: it is gone */
     /* The answer. */
-    adit_err verdict;                /* ADIT_OK, or why not */
+    adit_err result;                 /* ADIT_OK, or why not */
     struct adit_refusal refusal;     /* unless ADIT_OK */
     bool renewed;                    /* RESERVE */
     struct adit_instant until;       /* RESERVE */
     struct adit_circuit_terms terms; /* of this peer, of this circuit */
+    struct adit_standing standing;   /* as what it was judged */
     /* Who waits; NULL: nobody any more. */
     void *waiter;
+    void *verdict; /* the judge's, while it takes its time */
+    bool is_paced; /* its network's token was taken */
 };
 
 /* Who gives verdicts. */
@@ -48,19 +51,17 @@ struct adit_judge {
 };
 
 struct adit_relay_config {
-    struct adit_rsvp_config table;
-    uint32_t circuit_duration_s;
-    uint64_t circuit_data_bytes;
     int64_t grace_us; /* a lost connection's reservation */
     bool announce_private;
     uint32_t rsvps_per_hour_ip, circuits_per_hour_ip; /* 0: no limit */
-    uint64_t rate_node; /* bytes a second; 0: no limit */
+    uint64_t rate_node;                      /* bytes a second; 0: no limit */
+    char admission_url[ADIT_OPT_TEXT_BYTES]; /* "": nobody is asked */
+    int64_t admission_timeout_us, admission_cache_us;
     int64_t drain_deadline_us, drain_every_us;
     uint32_t drain_group, drain_threshold;
 };
 
-/* `rules` becomes the relay's; `ledger` (may be NULL) is borrowed.
- * ADIT_ENOMEM: `rules` is still the caller's. */
+/* `rules` becomes the relay's unless this fails.  ADIT_ENOMEM. */
 ADIT_MUST_USE adit_err adit_relay_new(struct adit_host *h,
                                       const struct adit_relay_config *cfg,
                                       struct adit_rules *rules,
@@ -69,9 +70,13 @@ ADIT_MUST_USE adit_err adit_relay_new(struct adit_host *h,
 /* Ends every circuit; before the host is closed. */
 void adit_relay_free(struct adit_relay *r);
 
-/* A reload: both hold from now on; what is open stays as it was told. */
-void adit_relay_set(struct adit_relay *r, const struct adit_relay_config *cfg,
-                    struct adit_rules *rules);
+/*
+ * A reload: both hold from now on; what is open stays as it was told.
+ * ADIT_ENOMEM: nothing changed, `rules` is still the caller's.
+ */
+ADIT_MUST_USE adit_err adit_relay_set(struct adit_relay *r,
+                                      const struct adit_relay_config *cfg,
+                                      struct adit_rules *rules);
 
 /* Put another judge in front of ours, or (NULL) back. */
 void adit_relay_set_judge(struct adit_relay *r, const struct adit_judge *j);
@@ -82,6 +87,16 @@ void adit_relay_answer(struct adit_relay *r, struct adit_ask *a);
 
 uint32_t adit_relay_n_reservations(const struct adit_relay *r);
 uint32_t adit_relay_n_circuits(const struct adit_relay *r);
+
+/*
+ * Keep books from now on: `cfg` as adit_ledger_open wants it, metrics filled
+ * in.  Answers as that does.
+ */
+struct adit_ledger_config;
+#define ADIT_RELAY_WHY_BYTES 256
+ADIT_MUST_USE adit_err adit_relay_open_ledger(
+    struct adit_relay *r, const struct adit_ledger_config *cfg,
+    char why[ADIT_RELAY_WHY_BYTES]);
 
 /* ---- for its operator ----------------------------------------------------- */
 

@@ -20,14 +20,12 @@ struct adit_rules {
     struct adit_class classes[ADIT_MAX_CLASSES];
     size_t n_classes;
     struct adit_acl *members; /* tag: a class's index */
-    struct adit_acl *access;  /* tag: enum adit_access */
-    bool has_allow;           /* who is not allowed may not */
+    struct adit_acl *allow;   /* NULL: everybody; the tag says nothing */
+    struct adit_acl *deny;    /* stands above it */
     struct adit_asn *asn;     /* NULL: none */
     bool wider;
     char *admission_token; /* NULL: none */
 };
-
-enum adit_access { ADIT_ACCESS_ALLOW, ADIT_ACCESS_DENY };
 
 /*
  * ADIT_EINVAL, ADIT_EIO: `why` begins with the option, then says the file,

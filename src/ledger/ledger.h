@@ -5,12 +5,15 @@
  *
  * Written behind: the worker adds to pending sums, in memory; every flush
  * interval one batch goes to the ledger's own thread, which alone talks to
- * the backend (SQLite, or Redis, whose deadlines it keeps).  While a batch is
- * under way, or the backend fails, the next one gathers and sums merge per
- * peer; what exceeds the bounds below is lost and counted, never waited for.
- * A crash loses at most what was pending: one flush interval.
+ * the backend (SQLite, or Redis, whose deadlines it keeps).  A batch is
+ * applied whole and once: it bears a number, and one whose outcome is unknown
+ * is sent again as it is.  While it is under way, or the backend fails, the
+ * next one gathers and sums merge per peer; what exceeds the bounds below is
+ * lost and counted, never waited for.  A crash loses at most what was
+ * pending: one flush interval, or more while the backend fails.
  *
- * Thread: the worker's, but for what its own thread does.
+ * A worker that is run by hand may have a ledger, but its thread answers in
+ * real time.  Thread: the worker's, but for what its own thread does.
  */
 #ifndef ADIT_LEDGER_LEDGER_H
 #define ADIT_LEDGER_LEDGER_H
@@ -22,9 +25,16 @@
 
 struct adit_ledger;
 
-/* Pending at most; arbitrary: some 20 MiB. */
+/*
+ * Pending at most; arbitrary, far more than a relay sees in a flush interval:
+ * some 25 MiB, and as much again while a batch is under way.  A peer counts
+ * once for each day (UTC) in which it was seen.
+ */
 #define ADIT_LEDGER_MAX_PEERS 65536
 #define ADIT_LEDGER_MAX_RECORDS 65536
+
+/* Marks that the operator set and that are not written yet. */
+#define ADIT_LEDGER_MAX_MARKS 4096
 
 enum adit_ledger_backend { ADIT_LEDGER_IN_SQLITE, ADIT_LEDGER_IN_REDIS };
 
@@ -35,12 +45,23 @@ struct adit_ledger_config {
     const char *redis_user;     /* NULL: none */
     const char *redis_password; /* NULL: none */
     const char *redis_prefix;
+    int64_t redis_wait_us; /* for each answer of it; 0: 3 s */
     int64_t flush_us;
-    int64_t keep_circuits_us, keep_days_us;
+    int64_t keep_circuits_us; /* 0: no closing records */
+    int64_t keep_days_us;
     struct adit_metrics *metrics; /* the worker's cells */
 };
 
-/* Sums of one peer.  Bytes are circuit payload after STATUS. */
+/* What a peer did since it was last told.  Bytes are circuit payload after
+ * STATUS. */
+struct adit_ledger_gains {
+    uint64_t sent_bytes;         /* accepted from it */
+    uint64_t received_bytes;     /* handed on to it */
+    uint64_t n_as_src, n_as_dst; /* circuits */
+    uint64_t n_reservations;     /* new ones and renewals */
+};
+
+/* Sums of one peer, as they are read. */
 struct adit_ledger_sums {
     uint64_t sent_bytes;         /* accepted from it */
     uint64_t received_bytes;     /* handed on to it */
@@ -61,11 +82,14 @@ struct adit_ledger_record {
     char why[ADIT_LEDGER_WHY_BYTES];
 };
 
-/* What the peer has moved, both ways together, as far as is known. */
+/* What the peer has moved today, both ways together, as far as is known; in
+ * Redis, over all relays with the same prefix. */
 struct adit_ledger_totals {
     struct adit_peerid peer;
     int64_t day_unix_s, month_unix_s; /* which day, month: their begin */
     uint64_t day_bytes, month_bytes;  /* stored; what is pending not in it */
+    /* What this ledger was told of it and has not stored yet. */
+    uint64_t day_pending_bytes, month_pending_bytes;
 };
 
 /* What the operator said of a peer; kept across restarts. */
@@ -78,11 +102,13 @@ struct adit_ledger_mark {
 
 struct adit_ledger_events {
     void *ctx;
-    /* A flush is due: add what live circuits have moved since the last. */
+    /* A flush is due, or the day (UTC) ends: add what live circuits have
+     * moved since the last.  NULL: nothing. */
     void (*collect)(void *ctx);
     /* Of peers in a batch that was written, and of those asked for. */
     void (*on_totals)(void *ctx, const struct adit_ledger_totals *t);
-    /* Once after _open for each mark that is stored, then NULL. */
+    /* Once after _open for each mark that is stored, then NULL; as soon as
+     * the backend answers.  NULL: not wanted, as is on_totals. */
     void (*on_mark)(void *ctx, const struct adit_ledger_mark *m);
 };
 
@@ -111,13 +137,15 @@ ADIT_MUST_USE adit_err adit_ledger_open(struct adit_worker *w,
 void adit_ledger_close(struct adit_ledger *l);
 
 /*
- * The pending sums of `peer`, to add to; valid until the end of this call of
- * yours.  NULL: the bound is reached or there is no memory; what is not added
- * goes to adit_ledger_lost.
+ * Add to the sums of `peer`.  Where the bound is reached or there is no
+ * memory it is lost, and ADIT_M_LEDGER_LOST_BYTES counts it.
  */
-struct adit_ledger_sums *adit_ledger_sums(struct adit_ledger *l,
-                                          const struct adit_peerid *peer);
-void adit_ledger_lost(struct adit_ledger *l, uint64_t n_bytes);
+void adit_ledger_add(struct adit_ledger *l, const struct adit_peerid *peer,
+                     const struct adit_ledger_gains *g);
+
+/* The same for something that was refused it.  By day only. */
+void adit_ledger_refused(struct adit_ledger *l, const struct adit_peerid *peer,
+                         enum adit_rule rule);
 
 /* A circuit is over. */
 void adit_ledger_record(struct adit_ledger *l,
@@ -127,7 +155,8 @@ void adit_ledger_record(struct adit_ledger *l,
  * answer, never. */
 void adit_ledger_ask(struct adit_ledger *l, const struct adit_peerid *peer);
 
-/* Store a mark; one that says nothing is deleted. */
+/* Store a mark; one that says nothing is deleted.  Beyond
+ * ADIT_LEDGER_MAX_MARKS it is not kept, and that is logged. */
 void adit_ledger_mark(struct adit_ledger *l, const struct adit_ledger_mark *m);
 
 /* ---- reading ------------------------------------------------------------- */
@@ -144,8 +173,12 @@ struct adit_usage_query {
     bool has_peer;
     struct adit_peerid peer;        /* of this one alone */
     int64_t from_unix_s, to_unix_s; /* days that begin in it; 0, 0: all */
-    uint32_t max_rows;              /* the largest first; 0: 10,000 */
+    uint32_t max_rows;              /* 0: ADIT_USAGE_MAX_ROWS */
 };
+
+/* An answer's rows; some 10 MiB.  BY_PEER: of those that moved most, most
+ * first.  BY_DAY, BY_MONTH, BY_CIRCUIT: of the newest, newest first. */
+#define ADIT_USAGE_MAX_ROWS 10000
 
 struct adit_usage_row {
     struct adit_peerid peer;           /* n = 0: of all */
@@ -155,10 +188,23 @@ struct adit_usage_row {
     struct adit_ledger_record record; /* BY_CIRCUIT */
 };
 
+/* Queries under way at a time. */
+#define ADIT_USAGE_MAX_QUERIES 16
+
+/* An answer takes no longer. */
+#define ADIT_USAGE_WAIT_US (30 * ADIT_S)
+
 /*
  * `fn` is called on the worker, a turn or more later, once: rows are
- * borrowed; ADIT_OK, ADIT_EIO (`text` says why), ADIT_ETIMEDOUT.  What was
- * pending when this was asked is written first and in the answer.
+ * borrowed; ADIT_OK, ADIT_EIO (`text` says why; so when the ledger is
+ * closed), ADIT_ETIMEDOUT.  What was pending when this was asked is written
+ * first and in the answer; while that fails, the answer is what is stored,
+ * and `text`, else NULL, says that something is missing in it.
+ *
+ * Of a range BY_PEER and BY_DAY read days, which are kept for keep_days;
+ * without one BY_PEER reads months, which stay.  Refusals are kept by day.
+ *
+ * ADIT_EFULL: too many queries are under way.  ADIT_ENOMEM.
  */
 typedef void adit_usage_fn(void *ctx, adit_err e, const char *text,
                            const struct adit_usage_row *rows, size_t n);
@@ -172,7 +218,7 @@ void adit_ledger_forget(struct adit_ledger *l, void *ctx);
 struct adit_ledger_state {
     bool is_failing;
     int64_t written_unix_s, failing_unix_s; /* 0: never */
-    uint64_t n_pending;
+    uint64_t n_pending;                     /* peers and records */
     char why[ADIT_LEDGER_WHY_TEXT_BYTES];
 };
 void adit_ledger_state(const struct adit_ledger *l,

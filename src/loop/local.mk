@@ -7,3 +7,4 @@ src_loop_libloop_la_SOURCES += %D%/fd.c %D%/fd.h
 src_loop_libloop_la_SOURCES += %D%/mailbox.c %D%/mailbox.h
 src_loop_libloop_la_SOURCES += %D%/turn.h %D%/worker.c %D%/worker.h
 src_loop_libloop_la_SOURCES += %D%/resolve.c %D%/resolve.h
+src_loop_libloop_la_SOURCES += %D%/http.c %D%/http.h

@@ -217,6 +217,35 @@ adit_endpoint_format(const struct adit_endpoint *e,
     return out;
 }
 
+const char *
+adit_endpoint_show(const struct adit_endpoint *e, enum adit_addr_shown how,
+                   char out[static ADIT_ENDPOINT_TEXT_BYTES])
+{
+    uint8_t key[ADIT_PREFIX_KEY_MAX_BYTES], ip[16] = { 0 };
+    char text[INET6_ADDRSTRLEN] = "";
+    size_t n;
+
+    out[0] = '\0';
+    switch (how) {
+    case ADIT_ADDR_FULL:
+        return adit_endpoint_format(e, out);
+    case ADIT_ADDR_PREFIX:
+        n = adit_endpoint_prefix(e, ADIT_SHOWN_BITS4, ADIT_SHOWN_BITS6, key);
+        if (n == 0)
+            return out;
+        memcpy(ip, key + 2, n - 2);
+        inet_ntop(e->sa.sa_family, ip, text, sizeof(text));
+        snprintf(out, ADIT_ENDPOINT_TEXT_BYTES, "%s/%u", text,
+                 (unsigned)key[1]);
+        return out;
+    case ADIT_ADDR_NONE:
+        break;
+    }
+    if (!adit_endpoint_is_none(e))
+        snprintf(out, ADIT_ENDPOINT_TEXT_BYTES, "-");
+    return out;
+}
+
 /* ---- what kind of address --------------------------------------------- */
 
 struct range {

@@ -79,6 +79,22 @@ bool adit_endpoint_eq(const struct adit_endpoint *a,
 const char *adit_endpoint_format(const struct adit_endpoint *e,
                                  char out[static ADIT_ENDPOINT_TEXT_BYTES]);
 
+/* How much of an address is shown. */
+enum adit_addr_shown { ADIT_ADDR_FULL, ADIT_ADDR_PREFIX, ADIT_ADDR_NONE };
+
+/* The networks that ADIT_ADDR_PREFIX shows: of hundreds of customers. */
+#define ADIT_SHOWN_BITS4 24
+#define ADIT_SHOWN_BITS6 48
+
+/*
+ * A peer's address for a log: as _format, or its network "192.0.2.0/24" or
+ * "2001:db8:1::/48" without port and zone, or "-"; "" for none.  Returns
+ * `out`.
+ */
+const char *adit_endpoint_show(const struct adit_endpoint *e,
+                               enum adit_addr_shown how,
+                               char out[static ADIT_ENDPOINT_TEXT_BYTES]);
+
 /* 0.0.0.0 or ::. */
 bool adit_endpoint_is_unspecified(const struct adit_endpoint *e);
 /* 127.0.0.0/8 or ::1. */

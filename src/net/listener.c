@@ -2,10 +2,12 @@
 #include "net/listener.h"
 
 #include "loop/fd.h"
+#include "net/lobby.h"
 #include "net/tcp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -27,6 +29,7 @@ struct adit_listener {
     struct adit_worker *w;
     struct adit_listener_config cfg;
     struct adit_endpoint local;
+    struct adit_lobby lobby;
     struct adit_timer rest; /* set: it rests */
     struct adit_retiree retiree;
     struct adit_listener_stats stats;
@@ -84,6 +87,37 @@ reset(int fd)
     close(fd);
 }
 
+/* False: no memory for more. */
+static bool
+let_in(struct adit_listener *l, int fd, const struct adit_endpoint *remote)
+{
+    struct adit_pipe *p;
+
+    if (l->cfg.may_accept != NULL && !l->cfg.may_accept(l->cfg.ctx, remote)) {
+        l->stats.n_refused++;
+        reset(fd);
+        return true;
+    }
+    switch (adit_tcp_new(l->w, fd, remote, &p)) {
+    case ADIT_OK:
+        break;
+    case ADIT_ENOMEM:
+        starve(l, ENOMEM);
+        return false;
+    default:
+        return true;
+    }
+    l->stats.n_accepted++;
+    l->cfg.on_accept(l->cfg.ctx, p);
+    return true;
+}
+
+static void
+on_named(void *ctx, int fd, const struct adit_endpoint *remote)
+{
+    (void)let_in(ctx, fd, remote);
+}
+
 /* One stranger.  False: nobody waits, or it rests. */
 static bool
 accept_one(struct adit_listener *l)
@@ -92,7 +126,6 @@ accept_one(struct adit_listener *l)
     socklen_t n = sizeof(ss);
     struct sockaddr *sa = (struct sockaddr *)&ss;
     struct adit_endpoint remote;
-    struct adit_pipe *p;
     int fd =
         accept4(adit_fd_get(&l->fd), sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -115,23 +148,12 @@ accept_one(struct adit_listener *l)
         reset(fd);
         return true;
     }
-    if (l->cfg.may_accept != NULL && !l->cfg.may_accept(l->cfg.ctx, &remote)) {
-        l->stats.n_refused++;
-        reset(fd);
+    if (l->cfg.is_proxy == NULL || !l->cfg.is_proxy(l->cfg.ctx, &remote))
+        return let_in(l, fd, &remote);
+    if (adit_lobby_add(&l->lobby, fd, &remote) == ADIT_OK)
         return true;
-    }
-    switch (adit_tcp_new(l->w, fd, &remote, &p)) {
-    case ADIT_OK:
-        break;
-    case ADIT_ENOMEM:
-        starve(l, ENOMEM);
-        return false;
-    default:
-        return true;
-    }
-    l->stats.n_accepted++;
-    l->cfg.on_accept(l->cfg.ctx, p);
-    return true;
+    starve(l, ENOMEM);
+    return false;
 }
 
 static void
@@ -224,6 +246,83 @@ bind_alone(const struct adit_endpoint *at)
     return bind_at(at, true);
 }
 
+/* ---- a socket that somebody bound ------------------------------------- */
+
+/* Its options as our own has them. */
+static int
+adopt(int from)
+{
+    int fd = fcntl(from, F_DUPFD_CLOEXEC, 3);
+    int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+    if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0)
+        return fd;
+    if (fd >= 0) {
+        int saved = errno;
+
+        close(fd);
+        errno = saved;
+    }
+    return -1;
+}
+
+static bool
+get_int(int fd, int level, int name, int *out)
+{
+    socklen_t n = sizeof(*out);
+
+    return getsockopt(fd, level, name, out, &n) == 0;
+}
+
+/* NULL: it can be listened on, at *out. */
+static const char *
+inspect(int fd, struct adit_endpoint *out)
+{
+    struct sockaddr_storage ss = { 0 };
+    struct sockaddr *sa = (struct sockaddr *)&ss;
+    socklen_t n = sizeof(ss);
+    int type, protocol, v6only = 1;
+
+    if (!get_int(fd, SOL_SOCKET, SO_TYPE, &type))
+        return errno == EBADF ? "it is not open" : "it is no socket";
+    if (type != SOCK_STREAM ||
+        !get_int(fd, SOL_SOCKET, SO_PROTOCOL, &protocol) ||
+        protocol != IPPROTO_TCP || getsockname(fd, sa, &n) != 0)
+        return "it is not TCP";
+    if (sa->sa_family == AF_INET6 &&
+        !get_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only))
+        return "it is not TCP";
+    if (adit_endpoint_of_sockaddr(sa, out) != ADIT_OK)
+        return "it is not TCP";
+    if (adit_endpoint_port(out) == 0)
+        return "it is not bound to a port";
+    if (!v6only)
+        return "it takes IPv4 connections too: set BindIPv6Only=ipv6-only, "
+               "and bind IPv4 by itself";
+    n = sizeof(ss);
+    if (getpeername(fd, sa, &n) == 0)
+        return "it is a connection: set Accept=no";
+    return NULL;
+}
+
+adit_err
+adit_listener_inspect(int fd, struct adit_endpoint *out,
+                      char why[ADIT_LISTENER_WHY_BYTES])
+{
+    struct adit_endpoint e;
+    const char *text = inspect(fd, &e);
+
+    if (text == NULL) {
+        *out = e;
+        return ADIT_OK;
+    }
+    snprintf(why, ADIT_LISTENER_WHY_BYTES,
+             "cannot listen on descriptor %d: %s", fd, text);
+    return ADIT_EINVAL;
+}
+
+/* ---- made -------------------------------------------------------------- */
+
 static adit_err
 err_of_bind(int os_error)
 {
@@ -256,7 +355,20 @@ adit_listener_new(struct adit_worker *w,
         say_why(why, &cfg->at, ENOMEM);
         return ADIT_ENOMEM;
     }
-    fd = cfg->share ? bind_at(&cfg->at, true) : bind_alone(&cfg->at);
+    if (cfg->has_fd) {
+        struct adit_endpoint is_at;
+        char text[ADIT_LISTENER_WHY_BYTES];
+
+        e = adit_listener_inspect(cfg->fd, &is_at, text);
+        if (e != ADIT_OK) {
+            if (why != NULL)
+                memcpy(why, text, sizeof(text));
+            goto out;
+        }
+    }
+    fd = cfg->has_fd  ? adopt(cfg->fd)
+         : cfg->share ? bind_at(&cfg->at, true)
+                      : bind_alone(&cfg->at);
     if (fd < 0)
         goto os_failed;
     adit_tcp_tune(fd);
@@ -274,6 +386,12 @@ adit_listener_new(struct adit_worker *w,
     l->cfg = *cfg;
     l->rest.fn = on_rested;
     l->rest.ctx = l;
+    adit_lobby_init(&l->lobby, w);
+    l->lobby.deadline_us = cfg->proxy_us;
+    l->lobby.metrics = cfg->metrics;
+    l->lobby.at = l->local;
+    l->lobby.pass = on_named;
+    l->lobby.ctx = l;
     watch(l);
     *out = l;
     return ADIT_OK;
@@ -305,6 +423,7 @@ adit_listener_free(struct adit_listener *l)
         return;
     if (!l->closed) {
         l->closed = true;
+        adit_lobby_fini(&l->lobby);
         fd = adit_fd_get(&l->fd);
         adit_fd_fini(&l->fd);
         adit_timer_stop(l->w, &l->rest);

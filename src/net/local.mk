@@ -11,3 +11,5 @@ src_net_libnet_la_SOURCES += %D%/addr.c
 src_net_libnet_la_SOURCES += %D%/listener.c %D%/listener.h
 src_net_libnet_la_SOURCES += %D%/tcp.c %D%/tcp.h
 src_net_libnet_la_SOURCES += %D%/dial.c %D%/dial.h
+src_net_libnet_la_SOURCES += %D%/lobby.c %D%/lobby.h
+src_net_libnet_la_SOURCES += %D%/bound.c %D%/bound.h

@@ -61,7 +61,7 @@ ADIT_MUST_USE adit_err adit_caps_init(struct adit_caps *c,
                                       struct adit_mem *mem,
                                       const struct adit_rng *rng,
                                       const struct adit_caps_config *cfg);
-/* Every place must have been left. */
+/* Everything must have been given back, and every place left. */
 void adit_caps_fini(struct adit_caps *c);
 
 /* Caps changed; what is counted stays. */

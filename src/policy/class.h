@@ -53,9 +53,16 @@ bool adit_class_may_dial(const struct adit_class *v, uint8_t src, uint8_t dst);
 /* What a peer of `c` is told when it reserves. */
 struct adit_circuit_terms adit_class_terms(const struct adit_class *c);
 
-/* The narrower, or (`wider`) the wider of both ends, limit by limit. */
-struct adit_circuit_terms adit_class_join(const struct adit_class *src,
-                                          const struct adit_class *dst,
-                                          bool wider);
+/* Limit by limit the one that bites first; 0 is none. */
+struct adit_circuit_terms adit_terms_narrow(struct adit_circuit_terms a,
+                                            struct adit_circuit_terms b);
+
+/*
+ * What a circuit gets: the narrower of both ends, or the wider.  Where one
+ * end has no limit and the other announces one for none, so does the circuit.
+ */
+struct adit_circuit_terms adit_terms_join(struct adit_circuit_terms src,
+                                          struct adit_circuit_terms dst,
+                                          bool is_wider);
 
 #endif

@@ -1,35 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "policy/rsvp.h"
 
-#include "policy/prefix.h"
-
-/* An address from which somebody holds a reservation. */
-struct addr {
-    struct adit_map_node node;
-    struct adit_prefix prefix;
-    uint32_t n_rsvps;
-};
-
 /* A peer that holds a reservation, or is an end of a circuit. */
 struct entry {
     struct adit_map_node node;
     struct adit_heap_node due; /* in the heap: it holds a reservation */
-    struct addr *addr;         /* which counts it; NULL: none does */
+    struct adit_place at;      /* where that is counted */
     uint32_t n_src, n_dst;     /* its circuits */
+    uint8_t cls;               /* that it is counted in, or ADIT_NO_CLASS */
     struct adit_peerid peer;
 };
 
 struct adit_rsvp {
     struct adit_mem *mem;
-    struct adit_rsvp_config cfg;
-    struct adit_map peers, addrs;
+    struct adit_caps *caps; /* borrowed */
+    int64_t grace_us;
+    struct adit_map peers;
     struct adit_heap dues; /* holds each reservation, nothing else */
+    uint32_t n_cls[ADIT_MAX_CLASSES];
     uint32_t n_circuits;
 };
 
-_Static_assert(sizeof(struct entry) + sizeof(struct addr) +
-                       3 * sizeof(void *) <=
-                   200,
+_Static_assert(sizeof(struct entry) + 3 * sizeof(void *) <= 160,
                "what one reservation costs, its places in tables included");
 
 static struct entry *
@@ -38,26 +30,12 @@ entry_of(struct adit_map_node *n)
     return ADIT_CONTAINER_OF(n, struct entry, node);
 }
 
-static struct addr *
-addr_of(struct adit_map_node *n)
-{
-    return ADIT_CONTAINER_OF(n, struct addr, node);
-}
-
 static bool
 has_peer(const struct adit_map_node *n, struct adit_slice key)
 {
     const struct entry *e = ADIT_CONTAINER_OF(n, const struct entry, node);
 
     return adit_slice_eq(adit_peerid_bytes(&e->peer), key);
-}
-
-static bool
-has_prefix(const struct adit_map_node *n, struct adit_slice key)
-{
-    const struct addr *a = ADIT_CONTAINER_OF(n, const struct addr, node);
-
-    return adit_slice_eq(adit_prefix_key(&a->prefix), key);
 }
 
 static bool
@@ -87,6 +65,7 @@ find_or_add(struct adit_rsvp *t, const struct adit_peerid *peer)
     if (e == NULL)
         return NULL;
     e->peer = *peer;
+    e->cls = ADIT_NO_CLASS;
     adit_map_add(&t->peers, adit_peerid_bytes(&e->peer), &e->node);
     return e;
 }
@@ -100,52 +79,27 @@ free_if_idle(struct adit_rsvp *t, struct entry *e)
     ADIT_FREE(t->mem, e);
 }
 
-static struct addr *
-find_addr(const struct adit_rsvp *t, const struct adit_prefix *p)
-{
-    struct adit_map_node *n =
-        adit_map_get(&t->addrs, adit_prefix_key(p), has_prefix);
-
-    return n != NULL ? addr_of(n) : NULL;
-}
-
-/* NULL: no memory. */
-static struct addr *
-find_or_add_addr(struct adit_rsvp *t, const struct adit_prefix *p)
-{
-    struct addr *a = find_addr(t, p);
-
-    if (a != NULL)
-        return a;
-    a = ADIT_NEW(t->mem, struct addr);
-    if (a == NULL)
-        return NULL;
-    a->prefix = *p;
-    adit_map_add(&t->addrs, adit_prefix_key(&a->prefix), &a->node);
-    return a;
-}
-
 static void
-free_addr_if_idle(struct adit_rsvp *t, struct addr *a)
+set_class(struct adit_rsvp *t, struct entry *e, uint8_t cls)
 {
-    if (a == NULL || a->n_rsvps > 0)
-        return;
-    adit_map_remove(&t->addrs, &a->node);
-    ADIT_FREE(t->mem, a);
+    if (e->cls != ADIT_NO_CLASS)
+        t->n_cls[e->cls]--;
+    if (cls != ADIT_NO_CLASS)
+        t->n_cls[cls]++;
+    e->cls = cls;
 }
 
-/* Count `e` at `to` (may be NULL) and no longer where it was. */
+/* It is counted at `at` from now on, and nowhere else. */
 static void
-move_addr(struct adit_rsvp *t, struct entry *e, struct addr *to)
+move(struct adit_rsvp *t, struct entry *e, const struct adit_place *at)
 {
-    struct addr *from = e->addr;
+    struct adit_place to;
 
-    if (to != NULL)
-        to->n_rsvps++;
-    if (from != NULL)
-        from->n_rsvps--;
-    e->addr = to;
-    free_addr_if_idle(t, from);
+    adit_caps_copy(t->caps, at, &to);
+    adit_caps_force(t->caps, ADIT_CAP_RSVPS, &to);
+    adit_caps_give(t->caps, ADIT_CAP_RSVPS, &e->at);
+    adit_caps_leave(t->caps, &e->at);
+    e->at = to;
 }
 
 /* The entry may be gone after it. */
@@ -153,7 +107,9 @@ static void
 unreserve(struct adit_rsvp *t, struct entry *e)
 {
     adit_heap_remove(&t->dues, &e->due);
-    move_addr(t, e, NULL);
+    adit_caps_give(t->caps, ADIT_CAP_RSVPS, &e->at);
+    adit_caps_leave(t->caps, &e->at);
+    set_class(t, e, ADIT_NO_CLASS);
     free_if_idle(t, e);
 }
 
@@ -161,17 +117,17 @@ unreserve(struct adit_rsvp *t, struct entry *e)
 
 adit_err
 adit_rsvp_new(struct adit_mem *mem, const struct adit_rng *rng,
-              const struct adit_rsvp_config *cfg, struct adit_rsvp **out)
+              struct adit_caps *caps, int64_t grace_us, struct adit_rsvp **out)
 {
     struct adit_rsvp *t = ADIT_NEW(mem, struct adit_rsvp);
 
     if (t == NULL)
         return ADIT_ENOMEM;
     t->mem = mem;
-    t->cfg = *cfg;
+    t->caps = caps;
+    t->grace_us = grace_us;
     adit_heap_init(&t->dues, mem);
-    if (adit_map_init(&t->peers, mem, rng) != ADIT_OK ||
-        adit_map_init(&t->addrs, mem, rng) != ADIT_OK) {
+    if (adit_map_init(&t->peers, mem, rng) != ADIT_OK) {
         adit_rsvp_free(t);
         return ADIT_ENOMEM;
     }
@@ -182,96 +138,134 @@ adit_rsvp_new(struct adit_mem *mem, const struct adit_rng *rng,
 void
 adit_rsvp_free(struct adit_rsvp *t)
 {
-    struct adit_map_node *n, *next;
+    struct adit_heap_node *n;
 
     if (t == NULL)
         return;
-    for (n = adit_map_next(&t->peers, NULL); n != NULL; n = next) {
-        struct entry *e = entry_of(n);
-
-        next = adit_map_next(&t->peers, n);
-        ADIT_FREE(t->mem, e);
-    }
-    for (n = adit_map_next(&t->addrs, NULL); n != NULL; n = next) {
-        struct addr *a = addr_of(n);
-
-        next = adit_map_next(&t->addrs, n);
-        ADIT_FREE(t->mem, a);
-    }
+    adit_assert(t->n_circuits == 0);
+    while ((n = adit_heap_min(&t->dues)) != NULL)
+        unreserve(t, ADIT_CONTAINER_OF(n, struct entry, due));
     adit_map_fini(&t->peers);
-    adit_map_fini(&t->addrs);
     adit_heap_fini(&t->dues);
     ADIT_FREE(t->mem, t);
 }
 
 void
-adit_rsvp_set(struct adit_rsvp *t, const struct adit_rsvp_config *cfg)
+adit_rsvp_set_grace(struct adit_rsvp *t, int64_t grace_us)
 {
-    t->cfg = *cfg;
+    t->grace_us = grace_us;
+}
+
+void
+adit_rsvp_remap(struct adit_rsvp *t,
+                const uint8_t map[static ADIT_MAX_CLASSES])
+{
+    struct adit_map_node *n = NULL;
+
+    while ((n = adit_map_next(&t->peers, n)) != NULL) {
+        struct entry *e = entry_of(n);
+
+        if (e->cls != ADIT_NO_CLASS)
+            set_class(t, e, map[e->cls]);
+    }
 }
 
 /* One more than `have` under `cap`?  If not, *why says so. */
 static bool
-fits(enum adit_rule rule, uint32_t have, uint32_t cap,
+fits(enum adit_rule rule, uint64_t have, uint32_t cap,
      struct adit_refusal *why)
 {
     if (cap == 0 || have < cap)
         return true;
-    *why = (struct adit_refusal){ .rule = rule,
-                                  .value = (uint64_t)have + 1,
-                                  .limit = cap };
+    *why =
+        (struct adit_refusal){ .rule = rule, .value = have + 1, .limit = cap };
     return false;
 }
 
 /* ---- reservations ------------------------------------------------------- */
 
+/* Whole seconds until the first slot is free, at least one. */
+static uint32_t
+until_free_s(const struct adit_rsvp *t, struct adit_instant now)
+{
+    int64_t us = adit_instant_sub(adit_rsvp_due(t), now);
+    int64_t s = (us + ADIT_S - 1) / ADIT_S;
+
+    return s < 1 ? 1 : (uint32_t)ADIT_MIN(s, (int64_t)UINT32_MAX);
+}
+
+/* Count one more at `at` and in the class.  ADIT_EFULL: nothing was. */
+static adit_err
+take(struct adit_rsvp *t, const struct adit_place *at,
+     const struct adit_rsvp_terms *terms, struct adit_instant now,
+     struct adit_refusal *why)
+{
+    adit_err e = adit_caps_take(t->caps, ADIT_CAP_RSVPS, at, why);
+
+    if (e != ADIT_OK) {
+        /* Whose slot that is does not matter to the node's cap alone. */
+        if (why->rule == ADIT_RULE_RSVP_TOTAL)
+            why->retry_s = until_free_s(t, now);
+        return e;
+    }
+    if (terms->cls != ADIT_NO_CLASS &&
+        !fits(ADIT_RULE_RSVP_PER_CLASS, t->n_cls[terms->cls], terms->cls_max,
+              why)) {
+        adit_caps_give(t->caps, ADIT_CAP_RSVPS, at);
+        return ADIT_EFULL;
+    }
+    return ADIT_OK;
+}
+
 adit_err
 adit_rsvp_reserve(struct adit_rsvp *t, const struct adit_peerid *peer,
-                  struct adit_slice ip, struct adit_instant now,
+                  const struct adit_place *at,
+                  const struct adit_rsvp_terms *terms, struct adit_instant now,
                   struct adit_instant *until, bool *renewed,
                   struct adit_refusal *why)
 {
-    struct adit_prefix p =
-        adit_prefix_of(ip, ADIT_PREFIX_BITS4, ADIT_PREFIX_BITS6);
-    struct adit_instant ends = adit_instant_add(now, t->cfg.ttl_us);
+    struct adit_instant ends = adit_instant_add(now, terms->ttl_us);
     struct entry *e = find(t, peer);
     bool had = e != NULL && is_reserved(e);
-    struct addr *a = NULL;
+    adit_err err;
 
+    adit_assert(terms->cls < ADIT_MAX_CLASSES || terms->cls == ADIT_NO_CLASS);
     if (!had) {
-        a = p.family != 0 ? find_addr(t, &p) : NULL;
-        /* The narrow cap first: it names the culprit. */
-        if (!fits(ADIT_RULE_RSVP_PER_IP, a != NULL ? a->n_rsvps : 0,
-                  t->cfg.max_per_ip, why) ||
-            !fits(ADIT_RULE_RSVP_TOTAL, adit_rsvp_n(t), t->cfg.max_total, why))
-            return ADIT_EFULL;
+        err = take(t, at, terms, now, why);
+        if (err != ADIT_OK)
+            return err;
+        if (e == NULL)
+            e = find_or_add(t, peer);
     }
-    if (e == NULL)
-        e = find_or_add(t, peer);
-    if (e == NULL)
-        return ADIT_ENOMEM;
-    if (p.family != 0)
-        a = find_or_add_addr(t, &p);
-    if ((p.family != 0 && a == NULL) ||
-        adit_heap_set(&t->dues, &e->due, ends) != ADIT_OK) {
-        free_addr_if_idle(t, a);
-        free_if_idle(t, e);
+    /* Where it had one this moves it, and that never fails. */
+    if (e == NULL || adit_heap_set(&t->dues, &e->due, ends) != ADIT_OK) {
+        adit_caps_give(t->caps, ADIT_CAP_RSVPS, at);
+        if (e != NULL)
+            free_if_idle(t, e);
         return ADIT_ENOMEM;
     }
-    move_addr(t, e, a);
+    if (had)
+        move(t, e, at);
+    else
+        adit_caps_copy(t->caps, at, &e->at);
+    set_class(t, e, terms->cls);
     *until = ends;
     *renewed = had;
     return ADIT_OK;
+}
+
+static bool
+has(const struct entry *e, struct adit_instant now)
+{
+    return e != NULL && is_reserved(e) &&
+           !adit_instant_is_due(e->due.due, now);
 }
 
 bool
 adit_rsvp_has(const struct adit_rsvp *t, const struct adit_peerid *peer,
               struct adit_instant now)
 {
-    const struct entry *e = find(t, peer);
-
-    return e != NULL && is_reserved(e) &&
-           !adit_instant_is_due(e->due.due, now);
+    return has(find(t, peer), now);
 }
 
 void
@@ -279,11 +273,11 @@ adit_rsvp_disconnected(struct adit_rsvp *t, const struct adit_peerid *peer,
                        struct adit_instant now)
 {
     struct entry *e = find(t, peer);
-    struct adit_instant ends = adit_instant_add(now, t->cfg.grace_us);
+    struct adit_instant ends = adit_instant_add(now, t->grace_us);
 
     if (e == NULL || !is_reserved(e))
         return;
-    if (t->cfg.grace_us <= 0) {
+    if (t->grace_us <= 0) {
         unreserve(t, e);
     } else if (ends.us < e->due.due.us) {
         adit_err err = adit_heap_set(&t->dues, &e->due, ends);
@@ -303,30 +297,49 @@ adit_rsvp_drop(struct adit_rsvp *t, const struct adit_peerid *peer)
 
 /* ---- circuits ----------------------------------------------------------- */
 
+/* May both peers have one more?  A circuit to oneself is two of one's own. */
+static bool
+peers_fit(const struct entry *s, const struct entry *d,
+          const struct adit_circuit_caps *caps, struct adit_refusal *why)
+{
+    uint64_t n_src = s != NULL ? s->n_src : 0;
+    uint64_t n_all = s != NULL ? (uint64_t)s->n_src + s->n_dst : 0;
+    uint64_t also = s == d ? 1 : 0;
+
+    return fits(ADIT_RULE_CIRCUITS_PER_SRC, n_src, caps->src_out, why) &&
+           fits(ADIT_RULE_CIRCUITS_PER_PEER, n_all + also, caps->src_all,
+                why) &&
+           fits(ADIT_RULE_CIRCUITS_PER_DST, d->n_dst, caps->dst_in, why) &&
+           fits(ADIT_RULE_CIRCUITS_PER_PEER,
+                (uint64_t)d->n_src + d->n_dst + also, caps->dst_all, why);
+}
+
 adit_err
 adit_rsvp_connect(struct adit_rsvp *t, const struct adit_peerid *src,
-                  const struct adit_peerid *dst, struct adit_instant now,
-                  struct adit_refusal *why)
+                  const struct adit_peerid *dst,
+                  const struct adit_place *src_at,
+                  const struct adit_circuit_caps *caps,
+                  struct adit_instant now, struct adit_refusal *why)
 {
-    const struct adit_rsvp_config *cfg = &t->cfg;
     struct entry *d = find(t, dst);
     struct entry *s = find(t, src);
+    adit_err e;
 
-    if (!adit_rsvp_has(t, dst, now)) {
+    if (!has(d, now)) {
         *why = (struct adit_refusal){ .rule = ADIT_RULE_NO_RESERVATION };
         return ADIT_ENORESERVATION;
     }
-    if (!fits(ADIT_RULE_CIRCUITS_PER_SRC, s != NULL ? s->n_src : 0,
-              cfg->circuits_per_src, why) ||
-        !fits(ADIT_RULE_CIRCUITS_PER_DST, d->n_dst, cfg->circuits_per_dst,
-              why) ||
-        !fits(ADIT_RULE_CIRCUITS_TOTAL, t->n_circuits, cfg->circuits_total,
-              why))
+    if (!peers_fit(s, d, caps, why))
         return ADIT_EFULL;
+    e = adit_caps_take(t->caps, ADIT_CAP_CIRCUITS, src_at, why);
+    if (e != ADIT_OK)
+        return e;
     if (s == NULL)
         s = find_or_add(t, src);
-    if (s == NULL)
+    if (s == NULL) {
+        adit_caps_give(t->caps, ADIT_CAP_CIRCUITS, src_at);
         return ADIT_ENOMEM;
+    }
     s->n_src++;
     d->n_dst++;
     t->n_circuits++;
@@ -335,19 +348,39 @@ adit_rsvp_connect(struct adit_rsvp *t, const struct adit_peerid *src,
 
 void
 adit_rsvp_disconnect(struct adit_rsvp *t, const struct adit_peerid *src,
-                     const struct adit_peerid *dst)
+                     const struct adit_peerid *dst,
+                     const struct adit_place *src_at)
 {
     struct entry *s = find(t, src);
     struct entry *d = find(t, dst);
 
     adit_assert(s != NULL && s->n_src > 0 && d != NULL && d->n_dst > 0 &&
                 t->n_circuits > 0);
+    adit_caps_give(t->caps, ADIT_CAP_CIRCUITS, src_at);
     t->n_circuits--;
     s->n_src--;
     d->n_dst--;
     free_if_idle(t, s);
     if (d != s)
         free_if_idle(t, d);
+}
+
+bool
+adit_rsvp_get(const struct adit_rsvp *t, const struct adit_peerid *peer,
+              struct adit_instant now, struct adit_rsvp_info *out)
+{
+    const struct entry *e = find(t, peer);
+
+    if (e == NULL)
+        return false;
+    *out = (struct adit_rsvp_info){
+        .has = has(e, now),
+        .until = has(e, now) ? e->due.due : ADIT_NEVER,
+        .n_src = e->n_src,
+        .n_dst = e->n_dst,
+        .cls = e->cls,
+    };
+    return true;
 }
 
 /* ---- deadlines and counts ----------------------------------------------- */
@@ -388,6 +421,13 @@ adit_rsvp_n(const struct adit_rsvp *t)
 }
 
 uint32_t
+adit_rsvp_n_of(const struct adit_rsvp *t, uint8_t cls)
+{
+    adit_assert(cls < ADIT_MAX_CLASSES);
+    return t->n_cls[cls];
+}
+
+uint32_t
 adit_rsvp_n_circuits(const struct adit_rsvp *t)
 {
     return t->n_circuits;
@@ -396,5 +436,5 @@ adit_rsvp_n_circuits(const struct adit_rsvp *t)
 size_t
 adit_rsvp_n_entries(const struct adit_rsvp *t)
 {
-    return t->peers.n + t->addrs.n;
+    return t->peers.n;
 }

@@ -11,3 +11,4 @@ include src/wire/yamux/local.mk
 include src/wire/identify/local.mk
 include src/wire/ping/local.mk
 include src/wire/circuit/local.mk
+include src/wire/proxy/local.mk

@@ -85,12 +85,7 @@ main(int argc, char **argv)
 
     want = ADIT_MAX(want - want % BATCH, (size_t)(4 * BATCH));
     run_relay_config(&rc);
-    rc.caps[ADIT_CAP_CONNS][ADIT_SCOPE_NODE] =
-        rc.caps[ADIT_CAP_CONNS][ADIT_SCOPE_IP] = 0;
-    rc.caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_NODE] =
-        rc.caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_IP] = 0;
-    rc.caps[ADIT_CAP_RSVPS][ADIT_SCOPE_IP] =
-        rc.caps[ADIT_CAP_RSVPS][ADIT_SCOPE_NODE] = 0;
+    memset(rc.caps, 0, sizeof(rc.caps));
     sim_init(&w, &cfg);
     relay = sim_add(&w, &rc);
     for (size_t k = 0; k < BATCH; k++)

@@ -12,7 +12,10 @@ fuzz_targets += %D%/cipher %D%/lpm %D%/mss %D%/noise %D%/ping
 fuzz_targets += %D%/hop_cli %D%/hop_srv %D%/stop_cli %D%/stop_srv
 fuzz_targets += %D%/identify
 EXTRA_DIST += %D%/trace.h
+fuzz_targets += %D%/acl
 fuzz_targets += %D%/yamux
+fuzz_targets += %D%/proxy
+fuzz_targets += %D%/http_head
 
 EXTRA_PROGRAMS += $(fuzz_targets)
 CLEANFILES += $(fuzz_targets)

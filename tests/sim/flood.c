@@ -87,13 +87,8 @@ flood_init(struct flood *f)
 
     run_relay_config(&rc);
     rc.buffer_bytes = CAP_BYTES;
-    rc.caps[ADIT_CAP_CONNS][ADIT_SCOPE_NODE] =
-        rc.caps[ADIT_CAP_CONNS][ADIT_SCOPE_IP] = 0;
-    rc.caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_NODE] =
-        rc.caps[ADIT_CAP_HANDSHAKES][ADIT_SCOPE_IP] = 0;
-    rc.caps[ADIT_CAP_RSVPS][ADIT_SCOPE_IP] =
-        rc.caps[ADIT_CAP_RSVPS][ADIT_SCOPE_NODE] = 0;
-    rc.caps[ADIT_CAP_CIRCUITS][ADIT_SCOPE_NODE] = rc.circuits_per_peer = 0;
+    memset(rc.caps, 0, sizeof(rc.caps)); /* buffers alone decide */
+    rc.circuits_per_peer = 0;
     rc.streams_per_conn = 510;
     run_init_with(&f->r, &cfg, &rc, 100000);
     assert_true(sim_run(&f->r.w, 60 * ADIT_S, run_is_reserved, &f->r));

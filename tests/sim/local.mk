@@ -10,4 +10,5 @@ check_PROGRAMS += %D%/hostile
 check_PROGRAMS += %D%/flood
 check_PROGRAMS += %D%/random
 check_PROGRAMS += %D%/caps
+check_PROGRAMS += %D%/classes
 check_PROGRAMS += %D%/rates

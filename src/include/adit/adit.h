@@ -148,12 +148,14 @@ struct adit_option {
 ADIT_API ADIT_MUST_USE adit_err adit_option_at(size_t i,
                                                struct adit_option *out);
 
+/* An option's name, "class.NAME.key" included, and its NUL. */
+#define ADIT_OPTION_NAME_BYTES 96
+
 /*
  * The i-th option that `cfg` has, from 0: those of adit_option_at, then those
  * of each class, "class.NAME.key"; its name as _set takes it into `name`.
  * ADIT_DONE: there are no more.  Since: 0.1
  */
-#define ADIT_OPTION_NAME_BYTES 96
 ADIT_API ADIT_MUST_USE adit_err
 adit_config_at(const adit_config *cfg, size_t i,
                char name[ADIT_OPTION_NAME_BYTES], struct adit_option *out);
@@ -167,9 +169,13 @@ ADIT_API size_t adit_config_resolve(const adit_config *cfg, const char *name,
 
 /*
  * Sockets that somebody bound already (a service manager, the process before
- * us): those of them that are bound to an address of listen.tcp are listened
- * on instead of binding it again.  The numbers are copied; the node closes
- * them.  ADIT_EFULL: more than eight.  Since: 0.1
+ * us), for one node: each is listened on in place of the address of
+ * listen.tcp that it is bound to (with port 0 there: any port).  One that
+ * listen.tcp does not name, that is not TCP, or that takes both IPv4 and IPv6
+ * keeps the node from starting, adit_node_why() says which.  The numbers are
+ * copied; a node that starts closes them and keeps duplicates, one that does
+ * not leaves them open.  A node that is to dial from the port it listens on
+ * needs SO_REUSEPORT set on them.  ADIT_EFULL: more than eight.  Since: 0.1
  */
 ADIT_API ADIT_MUST_USE adit_err adit_config_set_sockets(adit_config *cfg,
                                                         const int *fds,
@@ -305,6 +311,7 @@ ADIT_API ADIT_MUST_USE adit_err adit_node_new(adit_config *cfg,
  *
  *   ADIT_EFULL ADIT_EDENIED ADIT_EUNREACHABLE  a listen address is in use,
  *                needs a privilege, or is not ours; adit_node_why() says
+ *   ADIT_EINVAL  a socket of adit_config_set_sockets() does not fit
  *   ADIT_EIO     no thread, no descriptors
  *   ADIT_ESTATE  it runs already
  *

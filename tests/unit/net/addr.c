@@ -85,6 +85,41 @@ test_maddr(void **state)
     }
 }
 
+static const struct {
+    const char *ip, *full, *prefix;
+} shown[] = {
+    { "192.0.2.77", "192.0.2.77:4001", "192.0.2.0/24" },
+    { "255.255.255.255", "255.255.255.255:4001", "255.255.255.0/24" },
+    { "2001:db8:1:2:3:4:5:6", "[2001:db8:1:2:3:4:5:6]:4001",
+      "2001:db8:1::/48" },
+    { "::1", "[::1]:4001", "::/48" },
+};
+
+static void
+test_shown(void **state)
+{
+    const struct adit_endpoint none = { 0 };
+    char text[ADIT_ENDPOINT_TEXT_BYTES];
+    struct adit_endpoint zoned = ip("fe80::1", 4001);
+
+    (void)state;
+    for (size_t i = 0; i < ADIT_NITEMS(shown); i++) {
+        struct adit_endpoint e = ip(shown[i].ip, 4001);
+
+        assert_string_equal(adit_endpoint_show(&e, ADIT_ADDR_FULL, text),
+                            shown[i].full);
+        assert_string_equal(adit_endpoint_show(&e, ADIT_ADDR_PREFIX, text),
+                            shown[i].prefix);
+        assert_string_equal(adit_endpoint_show(&e, ADIT_ADDR_NONE, text), "-");
+    }
+    zoned.in6.sin6_scope_id = 1;
+    assert_string_equal(adit_endpoint_show(&zoned, ADIT_ADDR_PREFIX, text),
+                        "fe80::/48");
+    for (int how = ADIT_ADDR_FULL; how <= ADIT_ADDR_NONE; how++)
+        assert_string_equal(
+            adit_endpoint_show(&none, (enum adit_addr_shown)how, text), "");
+}
+
 enum {
     U = 1,
     L = 2,
@@ -251,7 +286,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_maddr),  cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_prefix), cmocka_unit_test(test_none),
-        cmocka_unit_test(test_mapped),
+        cmocka_unit_test(test_mapped), cmocka_unit_test(test_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
