@@ -32,6 +32,7 @@ check_PROGRAMS += %D%/embed/config %D%/embed/key %D%/embed/pair
 tests_unit_embed_pair_SOURCES = %D%/embed/pair.c %D%/embed/duo.h
 thread_tests += %D%/embed/pair
 check_PROGRAMS += %D%/host/observed
+check_PROGRAMS += %D%/host/pacer
 check_PROGRAMS += %D%/loop/http
 tests_unit_loop_http_SOURCES = %D%/loop/http.c %D%/loop/httpd.h
 check_PROGRAMS += %D%/host/admission
