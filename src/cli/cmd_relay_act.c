@@ -2,6 +2,8 @@
 /* adit relay kick, ban, unban, class, config, reload, drain, undrain: what is
  * done. */
 #include "cli/ctl.h"
+#include "cli/screen.h"
+#include "cli/table.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -73,7 +75,7 @@ run_kick(struct adit_cli *c, const struct adit_cli_command *self, char **argv)
         return code;
     code = ask(&a, json_pack("{s:s,s:s}", "cmd", "kick", "peer", pos[0]));
     if (code == ADIT_CLI_OK)
-        adit_cli_text(c, "%s: %" PRId64 " connections ended", pos[0],
+        adit_cli_text(c, "%s: kicked; connections ended: %" PRId64, pos[0],
                       adit_cli_int(a.row, "connections"));
     return end(&a, code);
 }
@@ -187,62 +189,74 @@ const struct adit_cli_command adit_cli_cmd_class = {
 
 /* ---- the daemon ---------------------------------------------------------------------- */
 
-static void
-print_text(const json_t *v, const char *name)
+/* The value of a setting, so that an empty one is seen. */
+static const char *
+shown(const json_t *row, const char *key)
 {
-    if (json_is_string(v))
-        printf("%s%s%s\n", name, name[0] != '\0' ? " = " : "",
-               json_string_value(v));
-    else if (json_is_integer(v))
-        printf("%s = %" JSON_INTEGER_FORMAT "\n", name, json_integer_value(v));
-    else if (json_is_boolean(v))
-        printf("%s = %s\n", name, json_is_true(v) ? "yes" : "no");
+    const char *text = adit_cli_str(row, key);
+
+    return text[0] != '\0' ? text : "(empty)";
 }
 
-/* {"name":"value"}, or lines, or one text. */
 static void
-print_answer(json_t *v)
+print_config(const json_t *answer)
 {
-    const char *key;
-    json_t *item;
+    static const struct adit_cli_column cols[] = {
+        { "OPTION", "option", false, 20, false, false },
+        { "VALUE", "value", false, 20, false, false },
+        { "FROM", "from", false, 12, true, false },
+        { "", "after_restart", false, 20, false, false },
+    };
+    struct adit_cli_table t;
+    const json_t *row;
     size_t i;
 
-    if (json_is_object(v)) {
-        json_object_foreach(v, key, item)
-        {
-            if (json_is_array(item) || json_is_object(item)) {
-                printf("%s:\n", key);
-                print_answer(item);
-            } else {
-                print_text(item, key);
-            }
-        }
-    } else if (json_is_array(v)) {
-        json_array_foreach(v, i, item)
-        {
-            if (json_is_object(item) && i > 0)
-                putchar('\n');
-            print_answer(item);
-        }
-    } else {
-        print_text(v, "");
+    adit_cli_table_init(&t, cols, ADIT_CLI_NITEMS(cols), false);
+    json_array_foreach(answer, i, row)
+    {
+        char later[1024] = "";
+
+        if (json_object_get(row, "after_restart") != NULL)
+            snprintf(later, sizeof(later), "after a restart: %s",
+                     shown(row, "after_restart"));
+        adit_cli_table_text(&t, adit_cli_str(row, "option"));
+        adit_cli_table_text(&t, shown(row, "value"));
+        adit_cli_table_text(&t, json_object_get(row, "from") != NULL
+                                    ? adit_cli_str(row, "from")
+                                    : "default");
+        adit_cli_table_text(&t, later);
     }
+    adit_cli_table_print(&t, stdout, adit_cli_width(), SIZE_MAX);
+    adit_cli_table_fini(&t);
+}
+
+static void
+print_changes(const json_t *answer)
+{
+    const json_t *v = json_object_get(answer, "changed"), *row;
+    size_t i;
+
+    if (json_array_size(v) == 0)
+        puts("nothing changed");
+    json_array_foreach(v, i, row) printf(
+        "%s: %s -> %s%s\n", adit_cli_str(row, "option"), shown(row, "from"),
+        shown(row, "to"),
+        strcmp(adit_cli_str(row, "when"), "start") == 0 ? "  (after a restart)"
+                                                        : "");
 }
 
 static int
 run_task(struct adit_cli *c, const struct adit_cli_command *self, char **argv,
-         const char *cmd)
+         const char *cmd, void (*print)(const json_t *answer))
 {
     struct act a = { .c = c };
     int code = parse_peer(&a, self, argv, NULL, 0);
 
     if (code != ADIT_CLI_OK)
         return code;
-    adit_cli_progress(c, cmd, NULL, NULL);
     code = ask(&a, json_pack("{s:s}", "cmd", cmd));
-    adit_cli_progress(c, NULL, NULL, NULL);
     if (code == ADIT_CLI_OK && !c->json)
-        print_answer(json_object_get(a.row, cmd));
+        print(json_object_get(a.row, cmd));
     return end(&a, code);
 }
 
@@ -250,7 +264,7 @@ static int
 run_config(struct adit_cli *c, const struct adit_cli_command *self,
            char **argv)
 {
-    return run_task(c, self, argv, "config");
+    return run_task(c, self, argv, "config", print_config);
 }
 
 const struct adit_cli_command adit_cli_cmd_config = {
@@ -267,7 +281,7 @@ static int
 run_reload(struct adit_cli *c, const struct adit_cli_command *self,
            char **argv)
 {
-    return run_task(c, self, argv, "reload");
+    return run_task(c, self, argv, "reload", print_changes);
 }
 
 const struct adit_cli_command adit_cli_cmd_reload = {

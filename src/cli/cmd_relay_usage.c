@@ -148,7 +148,9 @@ record_row(struct usage *u, const json_t *row)
     adit_cli_table_text(t, adit_cli_str(row, "destination"));
     snprintf(exact, sizeof(exact), "%" PRId64 ".%06" PRId64, us / 1000000,
              us % 1000000);
-    if (t->is_exact)
+    if (!t->is_exact && us < 1000000)
+        snprintf(exact, sizeof(exact), "%" PRId64 "ms", us / 1000);
+    if (t->is_exact || us < 1000000)
         adit_cli_table_text(t, exact);
     else
         adit_cli_table_seconds(t, (uint64_t)(us + 500000) / 1000000);

@@ -217,9 +217,11 @@ next_line(struct adit_cli_ctl *ctl, size_t *at, json_t **out)
             return *out != NULL ? ADIT_CLI_OK
                                 : lost(ctl, "says what is no JSON");
         }
-        memmove(ctl->buf, ctl->buf + *at, ctl->n - *at);
-        ctl->n -= *at;
-        *at = 0;
+        if (*at > 0) {
+            memmove(ctl->buf, ctl->buf + *at, ctl->n - *at);
+            ctl->n -= *at;
+            *at = 0;
+        }
         seen = ctl->n;
         code = receive(ctl);
         if (code != ADIT_CLI_OK)

@@ -222,10 +222,9 @@ on_totals(void *ctx, const struct adit_ledger_totals *t)
 
     if (a == NULL)
         return;
-    adit_account_totals(a, t->day_unix_s, t->day_bytes + t->day_pending_bytes,
-                        t->month_unix_s,
-                        t->month_bytes + t->month_pending_bytes,
-                        adit_relay_unix_s(r));
+    adit_account_totals(
+        a, t->day_unix_s, t->day_bytes + t->day_pending_bytes, t->month_unix_s,
+        t->month_bytes + t->month_pending_bytes, adit_relay_unix_s(r));
     adit_books_set_rate(r, a); /* another relay's share may tip its quota */
     adit_verdict_known(r, &t->peer);
 }

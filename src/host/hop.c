@@ -179,6 +179,7 @@ on_bridge_end(void *ctx, const struct adit_bridge_end *end)
 
     adit_books_closed(p, end, why);
     adit_metric_add(p->r->h->metrics, ADIT_M_CIRCUIT_CLOSED, 1);
+    adit_metric_circuit_lasted(p->r->h->metrics, end->lasted_us);
     adit_metric_add(p->r->h->metrics, end_metric(end->why), 1);
     if (adit_log_open(&l, p->r->h->log, ADIT_LOG_DEBUG, "circuit.closed")) {
         adit_log_str(&l, "src", adit_peerid_format(&p->src_id, src));

@@ -55,7 +55,11 @@ adit_relay_reserve_over(struct adit_hconn *hc)
 void
 adit_relay_unreserve(struct adit_relay *r, const struct adit_peerid *id)
 {
+    uint32_t n = adit_rsvp_n(r->table);
+
     adit_rsvp_drop(r->table, id);
+    adit_metric_add(r->h->metrics, ADIT_M_RSVP_CLOSED,
+                    n - adit_rsvp_n(r->table));
     adit_books_unreserved(r, id);
     unmark_reserved(r, id);
 }

@@ -5,6 +5,7 @@
 #include "loop/turn.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
@@ -43,7 +44,8 @@ struct adit_http_op {
     void *ctx;
     struct conn *conn; /* while it is under way */
     struct adit_timer deadline;
-    struct adit_task done; /* runs when conn let go of it */
+    struct adit_timer hurry; /* another address waits to be tried */
+    struct adit_task done;   /* runs when conn let go of it */
     adit_err err;
     unsigned status;
     size_t at;      /* which address is tried */
@@ -241,6 +243,7 @@ settle(struct adit_http_op *op, adit_err e)
         op->conn->op = NULL;
     op->conn = NULL;
     op->err = e;
+    adit_timer_stop(op->h->w, &op->hurry);
     adit_task_post(op->h->w, &op->done);
 }
 
@@ -276,9 +279,10 @@ on_answer(struct evhttp_request *req, void *arg)
     if (op == NULL)
         return;
     if (req == NULL) {
-        e = c->failure;
+        /* One that never was connected was never closed either. */
+        e = c->is_gone ? c->failure : ADIT_EUNREACHABLE;
     } else if (evhttp_request_get_response_code(req) == 0) {
-        e = ADIT_EUNREACHABLE; /* never connected */
+        e = ADIT_EUNREACHABLE; /* refused */
     } else {
         e = take_answer(op, req);
         is_over = e != ADIT_OK;
@@ -384,6 +388,11 @@ send_on(struct conn *c, struct adit_http_op *op)
     adit_timer_stop(h->w, &c->idle);
     op->conn = c;
     op->is_reused = c->was_used;
+    /* Without memory for the timer it is not in a hurry. */
+    if (!c->was_used && op->at + 1 < h->n_addrs)
+        (void)!adit_timer_set(
+            h->w, &op->hurry,
+            adit_instant_add(adit_worker_now(h->w), ADIT_HTTP_TRY_US));
     c->op = op;
     c->failure = ADIT_ERESET;
     if (req != NULL) {
@@ -565,6 +574,7 @@ free_op(struct adit_http_op *op)
 
     adit_list_remove(&op->link);
     adit_timer_stop(h->w, &op->deadline);
+    adit_timer_stop(h->w, &op->hurry);
     adit_task_cancel(&op->done);
     if (op->conn != NULL)
         drop_conn(op->conn);
@@ -602,6 +612,29 @@ again(struct adit_http_op *op)
     adit_list_remove(&op->link);
     adit_list_push_head(&op->h->waiting, &op->link);
     adit_task_post(op->h->w, &op->h->pump_task);
+}
+
+static bool
+is_connected(const struct conn *c)
+{
+    struct bufferevent *b = evhttp_connection_get_bufferevent(c->ev);
+    struct sockaddr_storage ss;
+    socklen_t n = sizeof(ss);
+
+    return getpeername(bufferevent_getfd(b), (struct sockaddr *)&ss, &n) == 0;
+}
+
+static void
+on_hurry(void *ctx)
+{
+    struct adit_http_op *op = ctx;
+
+    if (op->conn == NULL || is_connected(op->conn))
+        return;
+    drop_conn(op->conn);
+    op->conn = NULL;
+    op->at++;
+    again(op);
 }
 
 static void
@@ -650,6 +683,8 @@ adit_http_post(struct adit_http *h, struct adit_slice body,
     op->h = h;
     op->fn = fn;
     op->ctx = ctx;
+    op->hurry.fn = on_hurry;
+    op->hurry.ctx = op;
     op->done.fn = on_done;
     op->done.ctx = op;
     adit_copy(op->body, body);

@@ -28,6 +28,10 @@ struct adit_http_op; /* one request */
  * balancers (a minute) do it, and forget to say so. */
 #define ADIT_HTTP_IDLE_US (20 * ADIT_S)
 
+/* An address that does not connect in this time makes room for the next one,
+ * if there is one: IPv6 that leads nowhere, a machine that is down. */
+#define ADIT_HTTP_TRY_US (300 * ADIT_MS)
+
 /* How long a name's addresses are used before it is asked for again. */
 #define ADIT_HTTP_NAME_US (30 * ADIT_S)
 

@@ -172,7 +172,7 @@ enum adit_metric_kind {
       "", "circuit payload handed on")                                        \
     ADIT_RULES(ADIT_METRIC_OF_RULE, X)                                        \
     X(DRAINING, GAUGE, "adit_draining", "", "1 while the relay drains")       \
-    X(PACED_US, COUNTER, "adit_paced_microseconds_total", "",                 \
+    X(PACED_US, SECONDS, "adit_paced_seconds_total", "",                      \
       "time that circuits had something to carry and waited for a rate")      \
     X(PACED, GAUGE, "adit_paced_circuits", "",                                \
       "circuits that wait for a rate now")                                    \

@@ -13,7 +13,14 @@ same_sample() { diff "$1" <("$aditd" --sample-config); }
 has_options() {
     local page c flag missing=0
     page=$(sed 's/\\-/-/g' "$1")
-    for c in id listen dial ping 'relay probe'; do
+    for c in id listen dial ping 'relay probe' 'relay status' 'relay peers' \
+        'relay circuits' 'relay peer' 'relay limits' 'relay kick' 'relay ban' \
+        'relay unban' 'relay class' 'relay usage' 'relay config' \
+        'relay reload' 'relay drain' 'relay undrain'; do
+        if ! grep -qF -- "${c##* }" <<<"$page"; then
+            echo "$c is not in $1"
+            missing=1
+        fi
         # shellcheck disable=SC2086  # two words
         for flag in $("$adit" help $c | grep -oE '^ +(-., +)?--[a-z]+' |
             grep -oE -- '--[a-z]+'); do
@@ -26,6 +33,8 @@ has_options() {
     return $missing
 }
 
+same_metrics() { diff "$1" <("$abs_top_builddir/docs/metrics"); }
+
 has_example() {
     diff <(sed -n '/^```c$/,/^```$/{/^```/d;p}' "$1") "$docs/examples/hello.c"
 }
@@ -34,6 +43,8 @@ clean "aditd.8 is what aditd --man prints (make docs)" \
     same_man "$docs/man/aditd.8"
 clean "aditd.conf.sample is what aditd --sample-config prints (make docs)" \
     same_sample "$docs/aditd.conf.sample"
+clean "METRICS.md is what docs/metrics prints (make docs)" \
+    same_metrics "$docs/METRICS.md"
 clean "adit.1 has every option" has_options "$docs/man/adit.1"
 clean "EMBEDDING.md shows docs/examples/hello.c" has_example "$docs/EMBEDDING.md"
 
@@ -44,4 +55,7 @@ finds "a sample with another default" '#max = 1' same_sample "$plant/sample"
 sed '/exec/d' "$docs/man/adit.1" >"$plant/adit.1"
 finds "a manual page without a flag" '--exec is not in' \
     has_options "$plant/adit.1"
+sed '/^| `adit_paced_circuits`/d' "$docs/METRICS.md" >"$plant/METRICS.md"
+finds "a list without a metric" 'adit_paced_circuits' \
+    same_metrics "$plant/METRICS.md"
 finish

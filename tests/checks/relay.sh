@@ -45,19 +45,23 @@ json "status for programs" \
     'len(v) == 1 and v[0]["circuits"] == 30 and v[0]["ready"]' status
 says "options may stand in front" 0 '^state +ready' --socket "$sock" status
 json "every peer" 'len(v) == 1000 and v[0]["circuits_out"] == 5' peers
+says "too seldom" 2 'from 10ms to 30s' peers --every 1min
 says "peers, not on a terminal: ids are whole" 0 "^$id  anonymous" peers
 says "circuits" 0 '^30  12D3KooW.* 1m30s  2m00s  29 B' circuits
 json "circuits of one" 'len(v) == 1 and v[0]["id"] == 1' circuits --peer $id
 says "one peer" 0 'class +anonymous \(default\)' peer $id
 says "limits" 0 'circuit_bytes +anonymous +128 KiB' limits
-says "kick" 0 '3 connections ended' kick $id
+says "kick" 0 'kicked; connections ended: 3' kick $id
 says "ban for a while" 0 'banned for 1h' ban $id --for 1h
 says "a time that is none" 2 "is no time" ban $id --for soon
 says "unban" 0 'not banned' unban $id
 says "class" 0 'slow from its next request on' class $id slow
 says "class, as the lists say" 0 'as the lists say' class $id -
-says "config" 0 '^relay.enabled = yes$' config
+says "config" 0 '^relay.enabled +yes +default$' config
+says "config: what a restart would change" 0 \
+    '^log.level +\(empty\) +/a:7 +after a restart: info$' config
 says "reload: what is wrong is said" 2 'aditd.conf:7: unknown option' reload
+says "reload: what changed is said" 0 '^log.level: \(empty\) -> debug$' reload
 says "a peer that is none" 2 "must be a peer id, not x" kick x
 json "what is wrong, for programs" \
     'v[0]["event"] == "error" and v[0]["code"] == "EINVAL"' kick x
@@ -119,7 +123,7 @@ if len(lines) > 14 or max(map(len, lines)) > 70:
 if not re.search(r'^12D3KooW\w*\.\.\w+  anonymous', page, re.M) \
         or '9 of 1000' not in page:
     faults.append(page)
-sys.exit('; '.join(faults))
+sys.exit('; '.join(faults) or 0)
 EOF
 )
 ok "a page on a terminal" $? "$live"

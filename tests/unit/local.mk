@@ -55,7 +55,7 @@ tests_unit_daemon_confine_LDADD = $(daemon_ldadd)
 tests_unit_daemon_json_LDADD = $(daemon_ldadd)
 tests_unit_daemon_notify_LDADD = $(daemon_ldadd)
 tests_unit_daemon_settings_LDADD = $(daemon_ldadd)
-check_PROGRAMS += %D%/admin/http %D%/admin/sock %D%/metrics/expo
+check_PROGRAMS += %D%/admin/web %D%/admin/sock %D%/metrics/expo
 EXTRA_DIST += %D%/admin/client.h
 check_PROGRAMS += %D%/admin/desk
 tests_unit_admin_desk_SOURCES = %D%/admin/desk.c %D%/admin/fakes.c \
@@ -63,3 +63,5 @@ tests_unit_admin_desk_SOURCES = %D%/admin/desk.c %D%/admin/fakes.c \
 noinst_PROGRAMS += %D%/admin/faked
 tests_unit_admin_faked_SOURCES = %D%/admin/faked.c %D%/admin/fakes.c \
 	%D%/admin/fakes.h
+check_PROGRAMS += %D%/cli/table
+tests_unit_cli_table_SOURCES = %D%/cli/table.c src/cli/table.c

@@ -148,12 +148,14 @@ struct adit_option {
 ADIT_API ADIT_MUST_USE adit_err adit_option_at(size_t i,
                                                struct adit_option *out);
 
+/* An option's name, "class.NAME.key" included, and its NUL. */
+#define ADIT_OPTION_NAME_BYTES 96
+
 /*
  * The i-th option that `cfg` has, from 0: those of adit_option_at, then those
  * of each class, "class.NAME.key"; its name as _set takes it into `name`.
  * ADIT_DONE: there are no more.  Since: 0.1
  */
-#define ADIT_OPTION_NAME_BYTES 96
 ADIT_API ADIT_MUST_USE adit_err
 adit_config_at(const adit_config *cfg, size_t i,
                char name[ADIT_OPTION_NAME_BYTES], struct adit_option *out);
@@ -172,7 +174,8 @@ ADIT_API size_t adit_config_resolve(const adit_config *cfg, const char *name,
  * listen.tcp does not name, that is not TCP, or that takes both IPv4 and IPv6
  * keeps the node from starting, adit_node_why() says which.  The numbers are
  * copied; a node that starts closes them and keeps duplicates, one that does
- * not leaves them open.  ADIT_EFULL: more than eight.  Since: 0.1
+ * not leaves them open.  A node that is to dial from the port it listens on
+ * needs SO_REUSEPORT set on them.  ADIT_EFULL: more than eight.  Since: 0.1
  */
 ADIT_API ADIT_MUST_USE adit_err adit_config_set_sockets(adit_config *cfg,
                                                         const int *fds,

@@ -18,6 +18,7 @@ struct office {
     struct adit_metrics metrics;
     struct adit_proc proc;
     struct adit_task usage;
+    unsigned n_reloads; /* the first one fails */
 };
 
 /* The daemon's part; on the worker's own thread here. */
@@ -28,7 +29,14 @@ on_task(void *ctx, enum adit_admin_task task, uint64_t token)
 
     if (task == ADIT_ADMIN_CONFIG)
         adit_desk_answer(&o->desk, token, ADIT_OK,
-                         "{\"relay.enabled\":\"yes\",\"limit\":7}");
+                         "[{\"option\":\"relay.enabled\",\"value\":\"yes\","
+                         "\"when\":\"start\"},{\"option\":\"log.level\","
+                         "\"value\":\"\",\"from\":\"/a:7\","
+                         "\"after_restart\":\"info\"}]");
+    else if (o->n_reloads++ > 0)
+        adit_desk_answer(&o->desk, token, ADIT_OK,
+                         "{\"changed\":[{\"option\":\"log.level\",\"from\":"
+                         "\"\",\"to\":\"debug\",\"when\":\"reload\"}]}");
     else
         adit_desk_answer(&o->desk, token, ADIT_EINVAL,
                          "/etc/adit/aditd.conf:7: unknown option");

@@ -554,6 +554,11 @@ static const struct dns_row zone[] = {
     { "two.example", DNS_A, "127.0.0.1" },
     { "two.example", DNS_AAAA, "::1" },
     { "dead.example", DNS_A, "127.0.0.2" },
+    { "slow.example", DNS_A, "127.0.0.3" },
+    { "slow.example", DNS_A, "127.0.0.1" },
+    { "far.example", DNS_A, "224.0.0.1" }, /* no TCP goes there */
+    { "far_and_near.example", DNS_A, "224.0.0.1" },
+    { "far_and_near.example", DNS_A, "127.0.0.1" },
     { "mute.example", DNS_A, "127.0.0.1" },
     { "mute.example", DNS_MUTE_AAAA, NULL },
     { "silent.example", DNS_SILENT, NULL },
@@ -567,6 +572,8 @@ static const struct {
     { "a name", "good.example", ADIT_OK },
     { "never asked for", "localhost", ADIT_OK },
     { "one of its addresses", "two.example", ADIT_OK },
+    { "an address that there is no way to", "far.example", ADIT_EUNREACHABLE },
+    { "it, and then another", "far_and_near.example", ADIT_OK },
     { "none of its addresses", "dead.example", ADIT_EUNREACHABLE },
     { "a server that is silent about IPv6", "mute.example", ADIT_OK },
     { "no such name", "none.example", ADIT_ERESOLVE },
@@ -602,6 +609,42 @@ test_names(void **state)
         dnsd_fini(&dns);
         end(&x);
     }
+}
+
+/* A queue that is full takes no connection, and says nothing of it. */
+static void
+test_slow_address(void **state)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    int l = socket(AF_INET, SOCK_STREAM, 0), fill[4];
+    struct dnsd dns;
+    struct world x;
+
+    (void)state;
+    begin(&x, ADIT_WORKER_OWN, echo);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 2);
+    at.sin_port = htons(x.d.port);
+    assert_int_equal(bind(l, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(l, 0), 0);
+    for (size_t i = 0; i < ADIT_NITEMS(fill); i++) {
+        fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)!connect(fill[i], (struct sockaddr *)&at, sizeof(at));
+    }
+    adit_http_free(x.h);
+    dnsd_init(&dns, &x.r, zone);
+    client(&x, "slow.example", NULL, dns.servers);
+    ask(&x, "{}", 15 * ADIT_S);
+    ask(&x, "{}", 15 * ADIT_S);
+    rig_run(&x.r);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(x.v[i].err, ADIT_OK);
+    adit_http_free(x.h);
+    x.h = NULL;
+    dnsd_fini(&dns);
+    end(&x);
+    for (size_t i = 0; i < ADIT_NITEMS(fill); i++)
+        close(fill[i]);
+    close(l);
 }
 
 static void
@@ -682,6 +725,7 @@ main(void)
         cmocka_unit_test(test_kept_one_dies),
         cmocka_unit_test(test_not_kept),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_slow_address),
         cmocka_unit_test(test_refused_configs),
         cmocka_unit_test(test_oom),
     };

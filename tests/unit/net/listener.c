@@ -467,7 +467,7 @@ test_adopted(void **state)
 {
     (void)state;
     for (int listens = 0; listens <= 1; listens++) {
-        int fd = bound(AF_INET, "127.0.0.1", false), clients[2];
+        int fd = bound(AF_INET, "127.0.0.1", false), clients[2] = { -1, -1 };
         struct adit_listener_config cfg = {
             .fd = fd,
             .has_fd = true,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* page: prints docs/METRICS.md; `make docs` runs it. */
+/* metrics: prints docs/METRICS.md; `make docs` runs it. */
 #include "metrics/expo.h"
 
 #define PAGE_BYTES 65536
@@ -15,7 +15,7 @@ main(void)
     }
     printf(
         "# Metrics\n\n"
-        "What `/metrics` answers at `admin.http`. The names that begin with\n"
+        "What `/metrics` answers at `http.listen`. The names that begin with\n"
         "`libp2p_relaysvc_` and their labels are go-libp2p's, so that its\n"
         "dashboard works; those that begin with `process_` are Prometheus'\n"
         "own. This page is made from the table in the source (`make "
