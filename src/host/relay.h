@@ -40,6 +40,7 @@ struct adit_ask {
     /* Who waits; NULL: nobody any more. */
     void *waiter;
     void *verdict; /* the judge's, while it takes its time */
+    bool is_paced; /* its network's token was taken */
 };
 
 /* Who gives verdicts. */

@@ -5,9 +5,10 @@
  * One function, decide(), goes through the rules from the top.  Where it has
  * to wait, for the admission service or for a peer's totals, it parks the
  * question and is called again from the top with what it waited for; so
- * whatever changed meanwhile is seen.  What a request takes (a place in the
- * table, an hour's token) is taken at the end, and only if somebody still
- * waits for the answer.
+ * whatever changed meanwhile is seen.  What a request takes is taken at the end,
+ * and only if somebody still waits for the answer; but for its network's
+ * token of the hour, which is what keeps a stranger from having us ask others
+ * on his behalf.
  */
 #include "host/relay_in.h"
 
@@ -299,45 +300,54 @@ check_quota(struct adit_relay *r, struct adit_ask *a, struct verdict **v,
 
 /* ---- an hour's requests ------------------------------------------------------ */
 
+/* One key space: what is counted, then for whom. */
 static bool
-may_ask_now(struct adit_relay *r, const struct adit_ask *a,
-            const struct adit_class *c, struct adit_refusal *why)
+take_pace(struct adit_relay *r, char what, struct adit_slice who,
+          uint32_t per_hour, enum adit_rule rule, struct adit_refusal *why)
 {
-    bool dials = a->kind == ADIT_ASK_CONNECT;
+    uint8_t key[ADIT_PACE_KEY_BYTES];
+
+    adit_assert(who.n < sizeof(key));
+    key[0] = (uint8_t)what;
+    memcpy(key + 1, who.p, who.n);
+    *why = (struct adit_refusal){ .rule = rule, .limit = per_hour };
+    return adit_pace_take(&r->pace, adit_slice(key, 1 + who.n), per_hour,
+                          adit_relay_now(r), &why->value,
+                          &why->retry_s) == ADIT_OK;
+}
+
+/*
+ * Of the network it comes from: taken when the question is first looked at,
+ * before anything is asked for it.
+ */
+static bool
+network_may_ask(struct adit_relay *r, const struct adit_ask *a,
+                struct adit_refusal *why)
+{
     struct adit_prefix p = adit_prefix_of(
         adit_endpoint_ip(&a->remote), ADIT_PREFIX_BITS4, ADIT_PREFIX_BITS6);
-    struct adit_instant now = adit_relay_now(r);
-    uint32_t by_peer = dials ? c->circuits_per_hour : c->rsvps_per_hour;
-    uint32_t by_ip =
-        dials ? r->cfg.circuits_per_hour_ip : r->cfg.rsvps_per_hour_ip;
-    /* One key space: what is counted, then for whom. */
-    uint8_t peer_key[1 + sizeof(a->peer.b)], ip_key[1 + sizeof(p)];
-    struct adit_slice peer = { peer_key, 1 + (size_t)a->peer.n };
-    struct adit_slice ip = { ip_key, sizeof(ip_key) };
 
-    peer_key[0] = dials ? 'c' : 'r';
-    memcpy(peer_key + 1, a->peer.b, a->peer.n);
-    ip_key[0] = dials ? 'C' : 'R';
-    memcpy(ip_key + 1, &p, sizeof(p));
-    *why = (struct adit_refusal){
-        .rule = dials ? ADIT_RULE_CIRCUITS_PER_HOUR : ADIT_RULE_RSVP_PER_HOUR,
-        .limit = by_peer,
-    };
-    if (adit_pace_take(&r->pace, peer, by_peer, now, &why->value,
-                       &why->retry_s) != ADIT_OK)
-        return false;
     if (p.family == 0)
         return true;
-    *why = (struct adit_refusal){
-        .rule = dials ? ADIT_RULE_CIRCUITS_PER_HOUR_IP
-                      : ADIT_RULE_RSVP_PER_HOUR_IP,
-        .limit = by_ip,
-    };
-    if (adit_pace_take(&r->pace, ip, by_ip, now, &why->value, &why->retry_s) ==
-        ADIT_OK)
-        return true;
-    adit_pace_undo(&r->pace, peer, by_peer, now);
-    return false;
+    if (a->kind == ADIT_ASK_CONNECT)
+        return take_pace(r, 'C', adit_prefix_key(&p),
+                         r->cfg.circuits_per_hour_ip,
+                         ADIT_RULE_CIRCUITS_PER_HOUR_IP, why);
+    return take_pace(r, 'R', adit_prefix_key(&p), r->cfg.rsvps_per_hour_ip,
+                     ADIT_RULE_RSVP_PER_HOUR_IP, why);
+}
+
+/* Of the peer, by its class. */
+static bool
+peer_may_ask(struct adit_relay *r, const struct adit_ask *a,
+             const struct adit_class *c, struct adit_refusal *why)
+{
+    if (a->kind == ADIT_ASK_CONNECT)
+        return take_pace(r, 'c', adit_peerid_bytes(&a->peer),
+                         c->circuits_per_hour, ADIT_RULE_CIRCUITS_PER_HOUR,
+                         why);
+    return take_pace(r, 'r', adit_peerid_bytes(&a->peer), c->rsvps_per_hour,
+                     ADIT_RULE_RSVP_PER_HOUR, why);
 }
 
 /* ---- the two questions ------------------------------------------------------- */
@@ -487,6 +497,11 @@ decide(struct adit_relay *r, struct adit_ask *a, struct verdict *v)
         refuse_by(r, a, v, rule);
         return;
     }
+    if (!a->is_paced && !network_may_ask(r, a, &why)) {
+        refuse(r, a, v, &why);
+        return;
+    }
+    a->is_paced = true;
     if (!classify(r, a, v, &src, &rule))
         return;
     if (rule != ADIT_RULE_NONE) {
@@ -496,7 +511,7 @@ decide(struct adit_relay *r, struct adit_ask *a, struct verdict *v)
     a->standing = src;
     if (a->kind == ADIT_ASK_CONNECT) {
         if (!adit_rsvp_has(r->table, &a->dst, adit_relay_now(r))) {
-            if (may_ask_now(r, a, &r->rules->classes[src.cls], &why))
+            if (peer_may_ask(r, a, &r->rules->classes[src.cls], &why))
                 why =
                     (struct adit_refusal){ .rule = ADIT_RULE_NO_RESERVATION };
             refuse(r, a, v, &why);
@@ -510,7 +525,7 @@ decide(struct adit_relay *r, struct adit_ask *a, struct verdict *v)
     if (q == QUOTA_WAITS)
         return;
     if (q == QUOTA_GONE ||
-        !may_ask_now(r, a, &r->rules->classes[src.cls], &why)) {
+        !peer_may_ask(r, a, &r->rules->classes[src.cls], &why)) {
         refuse(r, a, v, &why);
         return;
     }

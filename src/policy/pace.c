@@ -152,22 +152,6 @@ adit_pace_take(struct adit_pace *p, struct adit_slice key, uint32_t per_hour,
     return add(p, key, full);
 }
 
-void
-adit_pace_undo(struct adit_pace *p, struct adit_slice key, uint32_t per_hour,
-               struct adit_instant now)
-{
-    struct key *k = per_hour != 0 ? find(p, key) : NULL;
-    struct adit_instant full;
-
-    if (k == NULL) /* meanwhile forgotten */
-        return;
-    full = adit_instant_add(k->full.due, -each_us(per_hour));
-    if (adit_instant_is_due(full, now))
-        forget(p, k);
-    else
-        move(p, k, full);
-}
-
 size_t
 adit_pace_n(const struct adit_pace *p)
 {

@@ -44,10 +44,6 @@ ADIT_MUST_USE adit_err adit_pace_take(struct adit_pace *p,
                                       struct adit_slice key, uint32_t per_hour,
                                       struct adit_instant now, uint64_t *value,
                                       uint32_t *retry_s);
-/* Give back what _take charged for nothing. */
-void adit_pace_undo(struct adit_pace *p, struct adit_slice key,
-                    uint32_t per_hour, struct adit_instant now);
-
 size_t adit_pace_n(const struct adit_pace *p);
 
 #endif

@@ -57,15 +57,6 @@ take(struct fixture *f, unsigned key, uint32_t per_hour)
 }
 
 static void
-undo(struct fixture *f, unsigned key, uint32_t per_hour)
-{
-    uint8_t b[4];
-
-    adit_put_be32(b, key);
-    adit_pace_undo(&f->p, adit_slice(b, sizeof(b)), per_hour, f->now);
-}
-
-static void
 pass(struct fixture *f, int64_t us)
 {
     f->now = adit_instant_add(f->now, us);
@@ -129,29 +120,6 @@ test_retry(void **state)
     assert_int_equal(take(&f, 1, 0), ADIT_OK);
     assert_int_equal(take(&f, 5, 0), ADIT_OK);
     assert_int_equal(adit_pace_n(&f.p), 1);
-    stop(&f);
-}
-
-static void
-test_undo(void **state)
-{
-    struct fixture f;
-
-    (void)state;
-    start(&f);
-    undo(&f, 1, 3); /* nobody knows it */
-    assert_int_equal(take(&f, 1, 3), ADIT_OK);
-    undo(&f, 1, 3);
-    assert_int_equal(adit_pace_n(&f.p), 0); /* a full bucket costs nothing */
-    for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(take(&f, 1, 3), ADIT_OK);
-    undo(&f, 1, 3);
-    undo(&f, 1, 0);
-    assert_int_equal(take(&f, 1, 3), ADIT_OK);
-    assert_int_equal(take(&f, 1, 3), ADIT_ELIMIT);
-    pass(&f, HOUR_US);
-    undo(&f, 1, 3);
-    assert_int_equal(adit_pace_n(&f.p), 0);
     stop(&f);
 }
 
@@ -254,10 +222,7 @@ test_model(void **state)
         pass(&f, us);
         for (unsigned i = 0; i < N_KEYS; i++)
             level[i] = ADIT_MIN(level[i] + us, HOUR_US);
-        if ((chance >> 20) % 10 == 0) {
-            undo(&f, k, PER_HOUR);
-            level[k] = ADIT_MIN(level[k] + each, HOUR_US);
-        } else if (take(&f, k, PER_HOUR) == ADIT_OK) {
+        if (take(&f, k, PER_HOUR) == ADIT_OK) {
             assert_true(level[k] >= each);
             level[k] -= each;
         } else {
@@ -273,10 +238,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rates), cmocka_unit_test(test_retry),
-        cmocka_unit_test(test_undo),  cmocka_unit_test(test_forget),
-        cmocka_unit_test(test_full),  cmocka_unit_test(test_oom),
-        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_rates),  cmocka_unit_test(test_retry),
+        cmocka_unit_test(test_forget), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_oom),    cmocka_unit_test(test_model),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
