@@ -6,8 +6,10 @@ are told, what bites, and how each library words a refusal.
 A part of `run`, whose world these functions use; rows() is what it calls.
 """
 
+import http.server
 import re
 import subprocess
+import threading
 import urllib.request
 
 from __main__ import (Adit, CAT, DIAL_S, LARGE_S, MIB, PEERS, Proc, READY_S,
@@ -197,8 +199,8 @@ def noted(p, rule, what=None):
     go-libp2p's relay has of refused requests, if it was one.
     """
     p.expect("relay.refused", test=lambda e: e["rule"] == rule)
-    http = p.expect("admin.ready")["http"]
-    with urllib.request.urlopen(f"http://{http}/metrics",
+    at = p.expect("admin.ready")["http"]
+    with urllib.request.urlopen(f"http://{at}/metrics",
                                 timeout=READY_S) as answer:
         text = answer.read().decode()
     lines = [rf'adit_refused_total{{rule="{rule}"}}']
@@ -309,6 +311,32 @@ def only_listed_dial(w, ids):
             "class.listed.dialled_by": "listed"}
 
 
+class SaysNo(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"allow": false}')
+
+    def log_message(self, *_):
+        pass
+
+
+def admission_says_no(_w, ids):
+    server = http.server.HTTPServer(("127.0.0.1", 0), SaysNo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return asked(server.server_address[1], ids)
+
+
+def admission_is_away(w, ids):
+    return asked(w.port(), ids)
+
+
+def asked(port, ids):
+    return {"admission.url": f"http://127.0.0.1:{port}/",
+            "class.listed.peers": ids.id("listener")}  # it is not asked about
+
+
 REFUSALS = (
     # asks to, what, status, rule, config, what goes before
     (to_reserve, "node full", 201, "reservations",
@@ -328,6 +356,10 @@ REFUSALS = (
      listing("access.allow_file", "listener"), nothing),
     (to_reserve, "class may not", 202, "class_may_not_reserve",
      setting(class__anonymous__may_reserve="no"), nothing),
+    (to_reserve, "admission says no", 202, "admission", admission_says_no,
+     nothing),
+    (to_reserve, "admission is away", 200, "admission_failed",
+     admission_is_away, nothing),
     (to_dial, "no reservation", 204, "no_reservation", setting(), nothing),
     (to_dial, "node full", 201, "circuits", setting(circuit__max="1"),
      another_holds),
@@ -346,6 +378,10 @@ REFUSALS = (
      setting(class__anonymous__may_dial="none"), nothing),
     (to_dial, "class not dialled by it", 202, "class_may_not_dial",
      only_listed_dial, nothing),
+    (to_dial, "admission says no", 202, "admission", admission_says_no,
+     nothing),
+    (to_dial, "admission is away", 200, "admission_failed", admission_is_away,
+     nothing),
 )
 
 
