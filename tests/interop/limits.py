@@ -280,8 +280,8 @@ def another_dials(w, _lang, _ids, _p, circuit):
 
 def another_holds(w, _lang, _ids, _p, circuit):
     """A circuit that stays open."""
-    d = Proc(w, "adit dial", [Adit(w)._bin("adit"), "dial", circuit, CAT,
-                              "--json"], stdin=subprocess.PIPE, stdout_raw=True)
+    d = Proc(w, "adit dial", Adit(w)._argv("dial", circuit, CAT, "--json"),
+             stdin=subprocess.PIPE, stdout_raw=True)
     d.expect("open")
 
 
