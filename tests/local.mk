@@ -32,7 +32,7 @@ SH_LOG_COMPILER = timeout -k 10 600 $(BASH_PATH)
 # Those test programs that have threads, for the TSan lane.
 thread_tests =
 
-EXTRA_DIST += %D%/integ/run
+EXTRA_DIST += %D%/integ/run %D%/integ/books.py
 
 include tests/unit/local.mk
 include tests/sim/local.mk
