@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* page: prints docs/METRICS.md; `make docs` runs it. */
+/* metrics: prints docs/METRICS.md; `make docs` runs it. */
 #include "metrics/expo.h"
 
 #define PAGE_BYTES 65536

@@ -32,7 +32,14 @@ SH_LOG_COMPILER = timeout -k 10 600 $(BASH_PATH)
 # Those test programs that have threads, for the TSan lane.
 thread_tests =
 
-EXTRA_DIST += %D%/integ/run %D%/integ/books.py
+EXTRA_DIST += %D%/integ/run %D%/image/run.sh
+
+# The image and the compose file; needs a Docker, so it is no part of check.
+check-image: adit
+	abs_top_srcdir='$(abs_top_srcdir)' abs_top_builddir='$(abs_top_builddir)' \
+	  $(BASH_PATH) $(srcdir)/tests/image/run.sh
+.PHONY: check-image
+EXTRA_DIST += %D%/integ/limits.py %D%/integ/books.py
 
 include tests/unit/local.mk
 include tests/sim/local.mk

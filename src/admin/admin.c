@@ -2,7 +2,7 @@
 #include "admin/admin.h"
 
 #include "admin/desk.h"
-#include "admin/http.h"
+#include "admin/web.h"
 #include "embed/inner.h"
 #include "metrics/expo.h"
 
@@ -23,7 +23,7 @@ struct adit_admin {
     struct adit_proc proc;
     struct adit_desk desk;
     struct adit_sock *sock;
-    struct adit_http *http;
+    struct adit_web *http;
 };
 
 /* ---- pages ------------------------------------------------------------------------ */
@@ -66,7 +66,7 @@ write_readiness(void *ctx, char *out, size_t cap, unsigned *status)
 }
 
 #define PLAIN "text/plain; charset=utf-8"
-static const struct adit_http_page pages[] = {
+static const struct adit_web_page pages[] = {
     { "/metrics", "text/plain; version=0.0.4; charset=utf-8", write_metrics },
     { "/healthz", PLAIN, write_health },
     { "/readyz", PLAIN, write_readiness },
@@ -87,7 +87,7 @@ log_open(const struct adit_admin *a)
     if (a->sock != NULL && a->socket != NULL)
         adit_log_str(&l, "socket", a->socket);
     if (a->http != NULL)
-        adit_log_str(&l, "http", adit_http_at(a->http));
+        adit_log_str(&l, "http", adit_web_at(a->http));
     adit_log_close(&l);
 }
 
@@ -96,7 +96,7 @@ close_all(void *ctx)
 {
     struct adit_admin *a = ctx;
 
-    adit_http_close(a->http);
+    adit_web_close(a->http);
     adit_sock_close(a->sock);
     a->http = NULL;
     a->sock = NULL;
@@ -131,18 +131,18 @@ open_sock(struct adit_admin *a, char why[ADIT_NODE_WHY_BYTES])
 static adit_err
 open_http(struct adit_admin *a, char why[ADIT_NODE_WHY_BYTES])
 {
-    const struct adit_http_config cfg = {
+    const struct adit_web_config cfg = {
         .at = a->http_at,
         .pages = pages,
         .n_pages = ADIT_NITEMS(pages),
         .ctx = a,
     };
-    char text[ADIT_HTTP_WHY_BYTES] = "";
+    char text[ADIT_WEB_WHY_BYTES] = "";
     adit_err e;
 
     if (a->http_at == NULL)
         return ADIT_OK;
-    e = adit_http_open(a->w, &cfg, &a->http, text);
+    e = adit_web_open(a->w, &cfg, &a->http, text);
     if (e != ADIT_OK)
         snprintf(why, ADIT_NODE_WHY_BYTES, "http.listen: %s", text);
     return e;
@@ -225,7 +225,7 @@ take_config(struct adit_admin *a, const struct adit_admin_config *cfg,
     }
     if (!is_set(cfg->http))
         return ADIT_OK;
-    if (adit_http_check(cfg->http, why) != ADIT_OK)
+    if (adit_web_check(cfg->http, why) != ADIT_OK)
         return ADIT_EINVAL;
     a->http_at = strdup(cfg->http);
     return a->http_at != NULL ? ADIT_OK : ADIT_ENOMEM;

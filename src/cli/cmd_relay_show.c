@@ -12,6 +12,10 @@
 /* A page is drawn this often unless told otherwise. */
 #define REFRESH_MS 2000
 
+/* Not without end, and sooner than aditd shows out who is silent (60 s). */
+#define REFRESH_MIN_MS 10
+#define REFRESH_MAX_MS 30000
+
 /* Rows that are asked for when only a page of them is shown. */
 #define PAGE_ROWS 200
 
@@ -154,6 +158,10 @@ run_view(struct show *s, const struct view *v, bool may_live)
                    adit_cli_is_terminal();
     int code;
 
+    if (s->every_ms < REFRESH_MIN_MS || s->every_ms > REFRESH_MAX_MS) {
+        adit_cli_error(s->c, "--every: from 10ms to 30s");
+        return ADIT_CLI_USAGE;
+    }
     s->out = stdout;
     s->width = adit_cli_width();
     adit_cli_table_init(&s->table, v->cols, v->n_cols, s->csv);
@@ -175,8 +183,9 @@ live_args(struct show *s, struct adit_cli_arg out[4])
         &s->once, NULL, "show it once, on a terminal too"
     };
     out[2] = (struct adit_cli_arg){
-        "every",      'n',    ADIT_CLI_TIME,
-        &s->every_ms, "TIME", "refresh so often on a terminal (2s)"
+        "every",       'n',
+        ADIT_CLI_TIME, &s->every_ms,
+        "TIME",        "refresh so often on a terminal (2s), at most 30s"
     };
     out[3] =
         (struct adit_cli_arg){ "csv",   0,    ADIT_CLI_FLAG,

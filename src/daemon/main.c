@@ -766,15 +766,6 @@ start(struct adit_daemon *d)
 }
 
 static void
-close_given(struct adit_daemon *d)
-{
-    if (d->given.admin >= 0)
-        close(d->given.admin);
-    if (d->given.http >= 0)
-        close(d->given.http);
-}
-
-static void
 end(struct adit_daemon *d)
 {
     struct adit_log_line l;
@@ -794,7 +785,8 @@ end(struct adit_daemon *d)
     if (d->started != d->settings)
         adit_settings_free(d->started);
     adit_settings_free(d->settings);
-    close_given(d);
+    if (d->given.admin >= 0)
+        close(d->given.admin);
     adit_notify_fini(&d->notify);
     if (d->signal_fd >= 0)
         close(d->signal_fd);
@@ -836,7 +828,7 @@ main(int argc, char **argv)
         .argv = argv,
         .signal_fd = -1,
         .notify = { .fd = -1 },
-        .given = { .admin = -1, .http = -1 },
+        .given = { .admin = -1 },
     };
     int code;
 

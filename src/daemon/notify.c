@@ -106,8 +106,6 @@ take(struct adit_sockets *s, int fd, struct adit_slice name)
 
     if (adit_slice_eq(name, adit_slice_str("admin")))
         place = s->admin < 0 ? &s->admin : NULL;
-    else if (adit_slice_eq(name, adit_slice_str("http")))
-        place = s->http < 0 ? &s->http : NULL;
     else if (s->n_relay < ADIT_SOCKETS_MAX)
         place = &s->relay[s->n_relay];
     if (place == NULL || !is_listening(fd) ||
@@ -128,7 +126,7 @@ adit_sockets_take(struct adit_sockets *s)
     const char *names = getenv("LISTEN_FDNAMES");
     uint64_t n = number_in("LISTEN_FDS");
 
-    *s = (struct adit_sockets){ .admin = -1, .http = -1 };
+    *s = (struct adit_sockets){ .admin = -1 };
     if (number_in("LISTEN_PID") == (uint64_t)getpid()) {
         /* More than anybody has open. */
         n = ADIT_MIN(n, (uint64_t)sysconf(_SC_OPEN_MAX));

@@ -166,6 +166,10 @@ on_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
         return 0;
     if (sd->is_done)
         return in.n; /* beyond the limit: dropped, and not granted again */
+    if (adit_instant_is_due(b->budget.ends, adit_worker_now(b->h->w))) {
+        conclude(b, ADIT_BRIDGE_TIME);
+        return 0;
+    }
     left = ADIT_MIN((uint64_t)in.n, b->budget.left_bytes[dir_of(sd)]);
     may = is_rated ? adit_paced_may(&b->paced, left) : left;
     b->is_pumping = true;
@@ -173,17 +177,14 @@ on_data(void *ctx, struct adit_hstream *s, struct adit_mslice in)
     b->is_pumping = false;
     if (n > 0) {
         size_t granted = 0;
+        adit_err e = adit_budget_charge(&b->budget, dir_of(sd), n,
+                                        adit_worker_now(b->h->w), &granted);
 
-        sd->n_bytes += n;
-        adit_metric_add(b->h->metrics, ADIT_M_RELAYED_BYTES, n);
+        adit_assert(e == ADIT_OK && granted == n); /* as was asked above */
         if (is_rated)
             adit_paced_spend(&b->paced, n);
-        if (adit_budget_charge(&b->budget, dir_of(sd), n,
-                               adit_worker_now(b->h->w),
-                               &granted) == ADIT_EEXPIRED) {
-            conclude(b, ADIT_BRIDGE_TIME);
-            return n;
-        }
+        sd->n_bytes += n;
+        adit_metric_add(b->h->metrics, ADIT_M_RELAYED_BYTES, n);
         adit_hstream_credit(sd->from, n);
         if (b->budget.left_bytes[dir_of(sd)] == 0) {
             sd->at_limit = true;

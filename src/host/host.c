@@ -6,6 +6,14 @@
 #include "host/svc_identify.h"
 #include "policy/asn.h"
 
+/*
+ * Largest body of a frame on a circuit that a relay limits.  Where it is cut
+ * nobody knows, and a frame that is cut is lost whole: a full one is half of
+ * the usual limit of 128 KiB.  This is a thirty-second of it, for 1 % of
+ * overhead.
+ */
+#define LIMITED_BODY_BYTES 4096
+
 /* ---- peers ------------------------------------------------------------- */
 
 static bool
@@ -398,6 +406,8 @@ adopt(struct adit_host *h, struct adit_pipe *pipe, bool is_dialer,
         ADIT_FREE(h->mem, hc);
         return e;
     }
+    if (is_limited)
+        hc->conn->body_max_bytes = LIMITED_BODY_BYTES;
     adit_list_push_tail(&h->hconns, &hc->link);
     if (out != NULL)
         *out = hc;

@@ -117,7 +117,7 @@ adit_paced_stop(struct adit_paced *c)
     if (!c->is_waiting)
         return;
     count_waiting(c);
-    c->is_waiting = false;
+    c->is_waiting = c->has_failed = false;
     adit_metric_sub(p->metrics, ADIT_M_PACED, 1);
     adit_list_remove(&c->link);
     adit_task_cancel(&c->task);

@@ -64,6 +64,7 @@ struct adit_query_job {
     struct adit_mem mem; /* of the rows; goes with the job */
     struct adit_usage_row *rows;
     size_t n, cap;
+    bool lacks_memory; /* for all of them */
 };
 
 /* More marks than that are not read.  Arbitrary. */
@@ -74,9 +75,11 @@ struct adit_marks_job {
     struct adit_mem mem; /* of the marks; goes with the job */
     struct adit_ledger_mark *v;
     size_t n, cap;
+    bool lacks_memory;
 };
 
-/* One more, zeroed; NULL: no memory, or max_rows are there. */
+/* One more, zeroed; NULL: no memory (then the answer is none), or as many as
+ * may be are there. */
 struct adit_usage_row *adit_query_row(struct adit_query_job *q);
 struct adit_ledger_mark *adit_marks_add(struct adit_marks_job *j);
 

@@ -230,6 +230,7 @@ adit_query_row(struct adit_query_job *q)
         struct adit_usage_row *v = adit_mem_resize(
             &q->mem, q->rows, q->cap * sizeof(*v), cap * sizeof(*v));
 
+        q->lacks_memory = v == NULL;
         if (v == NULL)
             return NULL;
         q->rows = v;
@@ -248,6 +249,7 @@ adit_marks_add(struct adit_marks_job *j)
         struct adit_ledger_mark *v = adit_mem_resize(
             &j->mem, j->v, j->cap * sizeof(*v), cap * sizeof(*v));
 
+        j->lacks_memory = v == NULL;
         if (v == NULL)
             return NULL;
         j->v = v;

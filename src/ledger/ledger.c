@@ -271,6 +271,10 @@ tell_rows(struct adit_query_job *q)
         fn(q->ctx, ADIT_EIO, q->job.why, NULL, 0);
         return;
     }
+    if (q->lacks_memory) {
+        fn(q->ctx, ADIT_EIO, "no memory for the answer", NULL, 0);
+        return;
+    }
     snprintf(text, sizeof(text),
              "what the ledger cannot write at present is not in it");
     fn(q->ctx, ADIT_OK, q->is_partial ? text : NULL, q->rows, q->n);
@@ -353,7 +357,7 @@ static void
 marks_back(struct adit_ledger *l, struct adit_marks_job *j)
 {
     l->marks = NULL;
-    if (j->job.e == ADIT_OK) {
+    if (j->job.e == ADIT_OK && !j->lacks_memory) {
         l->has_marks = true;
         for (size_t i = 0; l->ev.on_mark != NULL && i < j->n; i++)
             /* What was said since then holds. */

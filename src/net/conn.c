@@ -430,8 +430,7 @@ adit_conn_send(struct adit_conn *c, struct adit_yamux_stream *s,
     size_t done = 0;
 
     while (done < body.n && has_room(c)) {
-        size_t want =
-            ADIT_MIN(body.n - done, (size_t)ADIT_YAMUX_MAX_BODY_BYTES);
+        size_t want = ADIT_MIN(body.n - done, (size_t)c->body_max_bytes);
         uint8_t *at = body.p + done;
         struct adit_slice frame;
         uint8_t hdr[ADIT_YAMUX_HEADER_BYTES];
@@ -799,6 +798,7 @@ adit_conn_new(struct adit_net *net, struct adit_pipe *pipe, bool is_dialer,
     c->pipe = pipe;
     c->up = up;
     c->up_ctx = up_ctx;
+    c->body_max_bytes = ADIT_YAMUX_MAX_BODY_BYTES;
     c->is_dialer = is_dialer;
     c->born = c->stall_since = now_of(c);
     c->timer = (struct adit_timer){ .fn = on_timer, .ctx = c };

@@ -68,6 +68,7 @@ struct adit_conn {
     bool is_doomed;  /* to be closed at the end of this turn */
     bool is_sending; /* the pipe is reading the out-queue */
     const char *doomed_why;
+    uint32_t body_max_bytes; /* of the frames it sends; may be lowered */
     struct adit_noise_key tx, rx;
     struct adit_yamux mux;
     struct adit_chain out;     /* bytes for the pipe */

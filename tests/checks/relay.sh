@@ -45,6 +45,7 @@ json "status for programs" \
     'len(v) == 1 and v[0]["circuits"] == 30 and v[0]["ready"]' status
 says "options may stand in front" 0 '^state +ready' --socket "$sock" status
 json "every peer" 'len(v) == 1000 and v[0]["circuits_out"] == 5' peers
+says "too seldom" 2 'from 10ms to 30s' peers --every 1min
 says "peers, not on a terminal: ids are whole" 0 "^$id  anonymous" peers
 says "circuits" 0 '^30  12D3KooW.* 1m30s  2m00s  29 B' circuits
 json "circuits of one" 'len(v) == 1 and v[0]["id"] == 1' circuits --peer $id

@@ -20,8 +20,8 @@ import time
 import urllib.error
 import urllib.request
 
-from run import (LONG, SHORT, WRAP, Failed, Proc, Skipped, ask, case, check,
-                 equal, given)
+from __main__ import (LONG, SHORT, WRAP, Failed, Proc, Skipped, case, check,
+                      equal, given)
 
 FLUSH = "300ms"
 RELAYED = "libp2p_relaysvc_data_transferred_bytes_total"

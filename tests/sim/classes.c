@@ -46,7 +46,7 @@ static void
 reload(struct stage *s)
 {
     char why[ADIT_NODE_WHY_BYTES] = "";
-    struct adit_rules *rules;
+    struct adit_rules *rules = NULL;
 
     if (adit_node_check(&s->cfg, why) != ADIT_OK ||
         adit_rules_new(&s->cfg, &rules, why) != ADIT_OK)

@@ -269,6 +269,13 @@ act(struct random_run *r)
         adit_reserve_free(c->reserve);
         c->reserve = NULL;
         break;
+    case 14: {
+        static const uint64_t rates[] = { 0, 0, 3000, 20000, 1000000 };
+
+        adit_pacer_set(&sim_host(r->relay)->pacer,
+                       rates[sim_rand(&r->w, ADIT_NITEMS(rates))]);
+        break;
+    }
     default:
         reserve(r, c);
         break;
@@ -331,7 +338,7 @@ one_seed(uint64_t seed, bool verbose, uint64_t *n_open, uint64_t *n_back)
      * out, every circuit is at its limit, and idle connections are gone. */
     static const enum adit_metric zero[] = {
         ADIT_M_RSVP,    ADIT_M_CIRCUITS,   ADIT_M_CONNS,
-        ADIT_M_STREAMS, ADIT_M_HANDSHAKES,
+        ADIT_M_STREAMS, ADIT_M_HANDSHAKES, ADIT_M_PACED,
     };
     for (size_t i = 0; i < ADIT_NITEMS(zero); i++)
         if (adit_metric_get(&r->relay->metrics, zero[i]) != 0)

@@ -481,6 +481,30 @@ test_node(void **state)
     }
 }
 
+/* Who always wants just what is there does not get past the queue. */
+static void
+test_small_pieces(void **state)
+{
+    struct rates *r = rates_new(31, 0);
+    struct circuit *bulk, *often;
+
+    (void)state;
+    set_node(r, 1 * MB);
+    bulk = circuit(r, NULL);
+    r->sends = 0;
+    often = circuit(r, NULL);
+    run_us(r, ADIT_S);
+    mark(r);
+    for (int i = 0; i < 20000; i++) { /* 900 kB/s */
+        often->src.may_send += 90;
+        send_more(&often->src);
+        run_us(r, 100);
+    }
+    assert_near(gain(bulk), 2 * MB / 2);
+    assert_near(gain(often), 2 * MB / 2);
+    rates_free(r);
+}
+
 /* Who wants less than his share gets it all; the rest is shared. */
 static void
 test_max_min(void **state)
@@ -564,6 +588,13 @@ test_many(void **state)
                         10 * 1750000 / 13);
     for (int i = 18; i < 20; i++)
         assert_near(gain(&r->c[i]), 10 * 100000);
+    /* And a turn comes soon, not only often enough in the long run. */
+    for (int k = 0; k < 20; k++) {
+        mark(r);
+        run_us(r, 40 * ADIT_MS);
+        for (int i = 5; i < 18; i++)
+            assert_true(gain(&r->c[i]) > 0);
+    }
     rates_free(r);
 }
 
@@ -769,11 +800,13 @@ test_buffers_full(void **state)
 
     (void)state;
     faster = circuit_at(r, 10000, NULL, NULL);
+    r->sends = 170000 + ADIT_RATE_BURST_MIN_BYTES;
+    slow[0] = circuit_at(r, 300, NULL, NULL); /* has waited for longer */
     r->sends = 500000;
     stopped = circuit(r, NULL);
     stopped->dst.is_deaf = true;
     r->sends = 170000 + ADIT_RATE_BURST_MIN_BYTES;
-    for (int i = 0; i < 3; i++)
+    for (int i = 1; i < 3; i++)
         slow[i] = circuit_at(r, 300, NULL, NULL);
     run_us(r, 2 * ADIT_S);
     assert_false(stopped->is_over);
@@ -797,6 +830,41 @@ test_buffers_full(void **state)
     mark(r);
     run_us(r, 4 * ADIT_S);
     assert_near(gain(faster), 4 * 10000);
+    rates_free(r);
+}
+
+/* A reader that is slow for a moment does not pay for those who wait for a
+ * rate. */
+static void
+test_hiccup(void **state)
+{
+    struct rates *r = rates_new(115, 850000);
+    struct circuit *fast, *slow[4];
+    size_t n_over = 0;
+
+    (void)state;
+    r->sends = 170000 + ADIT_RATE_BURST_MIN_BYTES;
+    for (size_t i = 0; i < ADIT_NITEMS(slow); i++)
+        slow[i] = circuit_at(r, 300, NULL, NULL);
+    r->sends = 0;
+    fast = circuit(r, NULL);
+    for (int i = 0; i < 200; i++) {
+        if (i == 100) /* they have waited for a second by now */
+            fast->dst.is_deaf = true;
+        if (i == 150) {
+            for (size_t k = 0; k < ADIT_NITEMS(slow); k++)
+                n_over += slow[k]->is_over;
+            assert_int_equal(n_over, 1);
+            fast->dst.is_deaf = false;
+            adit_hstream_resume(fast->dst.s);
+        }
+        fast->src.may_send += 20000;
+        send_more(&fast->src);
+        run_us(r, 10 * ADIT_MS);
+        assert_true(i >= 100 || !slow[0]->is_over);
+    }
+    assert_int_equal(fast->dst.got, 200 * 20000);
+    assert_false(fast->is_over);
     rates_free(r);
 }
 
@@ -837,13 +905,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one),          cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_node),         cmocka_unit_test(test_max_min),
-        cmocka_unit_test(test_peers),        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_byte_limit),   cmocka_unit_test(test_time_limit),
-        cmocka_unit_test(test_nothing_lost), cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_reader_stops), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_buffers_full), cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_one),        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_node),       cmocka_unit_test(test_small_pieces),
+        cmocka_unit_test(test_max_min),    cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_many),       cmocka_unit_test(test_byte_limit),
+        cmocka_unit_test(test_time_limit), cmocka_unit_test(test_nothing_lost),
+        cmocka_unit_test(test_reload),     cmocka_unit_test(test_reader_stops),
+        cmocka_unit_test(test_memory),     cmocka_unit_test(test_buffers_full),
+        cmocka_unit_test(test_hiccup),     cmocka_unit_test(test_gone),
     };
 
     return cmocka_run_group_tests_name("sim/rates", tests, NULL, NULL);

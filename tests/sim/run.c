@@ -62,7 +62,7 @@ static void
 send_more(struct run *r)
 {
     while (r->sent < r->want) {
-        uint8_t buf[4000];
+        uint8_t buf[20000];
         size_t n = ADIT_MIN(sizeof(buf), r->want - r->sent), took;
 
         for (size_t i = 0; i < n; i++)

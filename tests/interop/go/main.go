@@ -55,7 +55,8 @@ type options struct {
 	limitData, limitSeconds       int64
 	unlimited, autorelay, renew   bool
 	noEarlyMuxer, noiseOnly, push bool
-	bytes                         int64
+	raw                           bool
+	bytes, answer                 int64
 	pings                         int
 	registry                      *prometheus.Registry
 }
@@ -101,6 +102,8 @@ func main() {
 	fs.BoolVar(&o.noiseOnly, "noise-only", false, "do not offer TLS")
 	fs.BoolVar(&o.push, "push", false, "add a protocol once connected, so that identify pushes")
 	fs.Int64Var(&o.bytes, "bytes", 0, "dial: bytes to send through the echo")
+	fs.Int64Var(&o.answer, "answer", 0, "listen --raw: bytes to send behind the other's end")
+	fs.BoolVar(&o.raw, "raw", false, "bytes on the circuit itself, without Noise and Yamux")
 	fs.IntVar(&o.pings, "ping", 0, "dial: number of pings")
 	// Flags may stand before or after the address.
 	args := os.Args[2:]
@@ -290,7 +293,8 @@ func pushes(reg *prometheus.Registry, dir string) float64 {
 // echo sends back what comes, as it comes, and half-closes after the end.
 func echo(s network.Stream) {
 	from := s.Conn().RemotePeer().String()
-	emit("stream", map[string]any{"from": from, "limited": s.Conn().Stat().Limited})
+	has, seconds, bytes := connLimit(s.Conn())
+	emit("stream", withLimit(map[string]any{"from": from}, has, seconds, bytes))
 	n, err := io.CopyBuffer(struct{ io.Writer }{s}, struct{ io.Reader }{s}, make([]byte, chunk))
 	if err == nil {
 		err = s.CloseWrite()
@@ -390,6 +394,9 @@ func runListen(ctx context.Context, o *options) int {
 		return fail(err)
 	}
 	h.SetStreamHandler(catProtocol, echo)
+	if o.raw {
+		h.SetStreamHandler(proto.ProtoIDv2Stop, takeRaw(o.answer))
+	}
 	switch {
 	case relay == nil:
 		emit("ready", map[string]any{"id": h.ID().String(), "addrs": fullAddrs(h)})
@@ -443,6 +450,9 @@ func runListen(ctx context.Context, o *options) int {
 }
 
 func runDial(ctx context.Context, o *options, addr string) int {
+	if o.raw {
+		return dialRaw(ctx, o, addr)
+	}
 	ai, err := peer.AddrInfoFromString(addr)
 	if err != nil {
 		return fail(err)
@@ -474,10 +484,11 @@ func runDial(ctx context.Context, o *options, addr string) int {
 	}
 	agent, _ := h.Peerstore().Get(ai.ID, "AgentVersion")
 	protocols, _ := h.Peerstore().GetProtocols(ai.ID)
-	emit("dialed", map[string]any{"limited": c.Stat().Limited, "remote": ai.ID.String(),
+	has, seconds, bytes := connLimit(c)
+	emit("dialed", withLimit(map[string]any{"remote": ai.ID.String(),
 		"agent": agent, "protocols": protocols,
 		"security":    string(c.ConnState().Security),
-		"early_muxer": c.ConnState().UsedEarlyMuxerNegotiation})
+		"early_muxer": c.ConnState().UsedEarlyMuxerNegotiation}, has, seconds, bytes))
 	if protocols == nil {
 		return fail(errors.New("identify brought no protocols"))
 	}

@@ -28,6 +28,15 @@ function emit (event, more = {}) {
   process.stdout.write(JSON.stringify({ event, ...more }) + '\n')
 }
 
+// What the library keeps of the relay's word with a connection.
+function limitsOf (conn) {
+  return {
+    limited: conn.limits != null,
+    limit_seconds: Number(conn.limits?.seconds ?? 0),
+    limit_bytes: Number(conn.limits?.bytes ?? 0)
+  }
+}
+
 const [verb, ...rest] = process.argv.slice(2)
 const { values: o, positionals } = parseArgs({
   args: rest,
@@ -199,7 +208,7 @@ async function sendAll (stream, chunk) {
 
 async function echo (stream, connection) {
   const from = connection.remotePeer.toString()
-  emit('stream', { from, limited: connection.limits != null })
+  emit('stream', { from, ...limitsOf(connection) })
   let bytes = 0
   let why = null
   let sending = Promise.resolve()
@@ -265,6 +274,23 @@ function reservationStore (node) {
   throw new Error('there is no circuit transport')
 }
 
+function reserved (node, store, renewal) {
+  const found = [...store.reservations.values()]
+  if (found.length !== 1) {
+    throw new Error('the relay granted no reservation')
+  }
+  const r = found[0].reservation
+  emit('reserved', {
+    expire: Number(r.expire),
+    limit_seconds: Number(r.limit?.duration ?? 0),
+    limit_bytes: Number(r.limit?.data ?? 0),
+    voucher: r.voucher != null,
+    renewal,
+    addrs: r.addrs.map(a => multiaddr(a).toString()),
+    addr: `${o.relay}/p2p-circuit/p2p/${node.peerId}`
+  })
+}
+
 async function runListen () {
   const listen = o.listen != null ? [o.listen] : []
   const node = await newNode(o.relay != null ? [...listen, `${o.relay}/p2p-circuit`] : listen)
@@ -275,20 +301,13 @@ async function runListen () {
     emit('ready', { id: node.peerId.toString(), addrs: node.getMultiaddrs().map(a => a.toString()) })
     return
   }
-  const found = [...reservationStore(node).reservations.values()]
-  if (found.length !== 1) {
-    throw new Error('the relay granted no reservation')
+  const store = reservationStore(node)
+  reserved(node, store, false)
+  if (o.renew === true) {
+    // What its timer does; it asks only if the end is near.
+    await store.addRelay([...store.reservations.keys()][0], 'configured')
+    reserved(node, store, true)
   }
-  const r = found[0].reservation
-  emit('reserved', {
-    expire: Number(r.expire),
-    limit_seconds: Number(r.limit?.duration ?? 0),
-    limit_bytes: Number(r.limit?.data ?? 0),
-    voucher: r.voucher != null,
-    renewal: false,
-    addrs: r.addrs.map(a => multiaddr(a).toString()),
-    addr: `${o.relay}/p2p-circuit/p2p/${node.peerId}`
-  })
   if (o.push === true) {
     await node.handle(PUSHED, late)
   }
@@ -316,7 +335,7 @@ async function runDial () {
   // is what rust sends over a circuit; the harness knows where to excuse that.
   const who = await within(info, 4, 'identify').catch(() => null)
   emit('dialed', {
-    limited: conn.limits != null,
+    ...limitsOf(conn),
     remote: conn.remotePeer.toString(),
     agent: who?.agentVersion ?? null,
     protocols: who?.protocols ?? null,

@@ -352,6 +352,33 @@ test_limits(void **state)
     office_fini(&o);
 }
 
+/* Every allocation fails in turn: he gets an answer, a refusal or the end,
+ * and nothing is left of it. */
+static void
+test_oom(void **state)
+{
+    bool is_whole = false;
+
+    (void)state;
+    for (uint64_t n = 1; !is_whole; n++) {
+        struct office o;
+
+        office_init(&o);
+        fake_fill(300, 0);
+        o.r.mem.fail_at = o.r.mem.n_allocs + n;
+        o.r.mem.fail_once = true;
+        client_say(&o.c, "{\"cmd\":\"peers\"}\n");
+        o.c.n_lines_wanted = 1;
+        while (!o.c.is_ended && strstr(o.c.text, "\"done\"") == NULL &&
+               strstr(o.c.text, "\"error\"") == NULL)
+            rig_run(&o.r);
+        is_whole = o.r.mem.n_allocs < o.r.mem.fail_at;
+        if (is_whole)
+            assert_int_equal(client_n_lines(&o.c), 301);
+        office_fini(&o);
+    }
+}
+
 /* ---- answers from elsewhere ------------------------------------------------------------ */
 
 /* The ledger has been asked. */
@@ -494,8 +521,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands), cmocka_unit_test(test_status),
         cmocka_unit_test(test_lists),    cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_usage),    cmocka_unit_test(test_tasks),
-        cmocka_unit_test(test_scrape),   cmocka_unit_test(test_stat),
+        cmocka_unit_test(test_oom),      cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_tasks),    cmocka_unit_test(test_scrape),
+        cmocka_unit_test(test_stat),
     };
 
     return cmocka_run_group_tests_name("admin/desk", tests, NULL, NULL);

@@ -128,7 +128,6 @@ test_no_sockets(void **state)
     adit_sockets_take(&s);
     assert_int_equal(s.n_relay, 0);
     assert_int_equal(s.admin, -1);
-    assert_int_equal(s.http, -1);
     assert_int_equal(s.n_unfit, 0);
     assert_null(getenv("LISTEN_FDS"));
     assert_null(getenv("LISTEN_PID"));

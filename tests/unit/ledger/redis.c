@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +65,12 @@ server_start(struct server *s)
     if (s->pid == 0) {
         char log[80];
         char pw[80] = "";
+        int null = open("/dev/null", O_RDWR);
+
+        /* It ends with us, however that is, and holds no pipe of ours. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(null, 1);
+        dup2(null, 2);
 
         snprintf(log, sizeof(log), "%s/log", s->dir);
         if (s->password != NULL)

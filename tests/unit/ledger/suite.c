@@ -615,6 +615,61 @@ test_asking(void **state)
     books_fini(b);
 }
 
+/* ---- without memory ---------------------------------------------------------------------- */
+
+/* One scenario, with the n-th allocation failing, and all after it.  False:
+ * the ledger could not be opened. */
+static bool
+out_of_memory(struct books *b, uint64_t n)
+{
+    const struct adit_ledger_events ev = { .ctx = b };
+    struct adit_peerid one = peer_no(1);
+    struct adit_ledger_mark m = { .peer = one, .class_name = "gold" };
+    char why[ADIT_LEDGER_WHY_TEXT_BYTES];
+    adit_err e;
+
+    b->mem.fail_at = b->mem.n_allocs + n;
+    e = adit_ledger_open(b->w, &b->cfg, &ev, &b->l, why);
+    if (e != ADIT_OK) {
+        assert_int_equal(e, ADIT_ENOMEM);
+        b->mem.fail_at = 0;
+        return false;
+    }
+    give(b, 1, 10, 0);
+    adit_ledger_refused(b->l, &one, ADIT_RULE_DENIED);
+    adit_ledger_refused(b->l, &one, ADIT_RULE_BANNED);
+    close_circuit(b, 1, 2, NOON);
+    adit_ledger_mark(b->l, &m);
+    adit_ledger_ask(b->l, &one);
+    e = adit_ledger_query(b->l, &by_peer, tell, b);
+    assert_true(e == ADIT_OK || e == ADIT_ENOMEM);
+    b->now = adit_instant_add(b->now, BOOKS_FLUSH_US);
+    books_turn(b);
+    b->mem.fail_at = 0; /* there is some again */
+    books_flush(b);
+    books_close(b);
+    return true;
+}
+
+static void
+test_no_memory(void **state)
+{
+    struct books *b = begin();
+    uint64_t lost, given = 0;
+
+    (void)state;
+    books_close(b);
+    for (uint64_t n = 1; n < 40; n++)
+        given += out_of_memory(b, n) ? 10 : 0;
+    assert_true(given > 0 && given < 39 * 10);
+    books_open(b);
+    lost = adit_metric_get(&b->metrics, ADIT_M_LEDGER_LOST_BYTES);
+    assert_true(lost > 0);
+    books_read(b, by_peer);
+    assert_int_equal(b->rows[0].sums.sent_bytes + lost, given);
+    books_fini(b);
+}
+
 /* ---- on a worker of its own ------------------------------------------------------------- */
 
 struct own {
@@ -694,6 +749,7 @@ const struct CMUnitTest suite[] = {
     cmocka_unit_test(test_marks),       cmocka_unit_test(test_midnight),
     cmocka_unit_test(test_clock_jumps), cmocka_unit_test(test_retention),
     cmocka_unit_test(test_twice),       cmocka_unit_test(test_bounds),
-    cmocka_unit_test(test_asking),      cmocka_unit_test(test_own_worker),
+    cmocka_unit_test(test_asking),      cmocka_unit_test(test_no_memory),
+    cmocka_unit_test(test_own_worker),
 };
 const size_t n_suite = ADIT_NITEMS(suite);

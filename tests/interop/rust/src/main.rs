@@ -29,6 +29,8 @@ const CAT: StreamProtocol = StreamProtocol::new("/adit/cat/1");
 /// Added late, so that an identify push has something to say.
 const PUSHED: StreamProtocol = StreamProtocol::new("/adit/pushed/1");
 const CHUNK: usize = 16 * 1024;
+/// Several times as long as from one ping to the next.
+const OUTLIVE: Duration = Duration::from_secs(5);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -197,6 +199,9 @@ mod relay_limit {
     pub type Limit = (u64, u64);
 }
 
+/// What a relay's message said of a circuit: is there a limit, seconds, bytes.
+type Told = (bool, u64, u64);
+
 macro_rules! limit {
     ($l:expr) => {
         limit_of(&$l.as_ref().map(|l| {
@@ -222,7 +227,7 @@ struct Node {
     swarm: Swarm<Behaviour>,
     relay_addr: Option<Multiaddr>,
     /// Peers that a limited circuit leads to or comes from.
-    limited: std::sync::Arc<std::sync::Mutex<HashMap<PeerId, bool>>>,
+    limited: std::sync::Arc<std::sync::Mutex<HashMap<PeerId, Told>>>,
     seen: HashMap<PeerId, usize>,
 }
 
@@ -258,11 +263,11 @@ impl Node {
                 }
                 relay::client::Event::OutboundCircuitEstablished { limit, .. } => {
                     // Only one circuit is ever dialled; its target is filled in by dial.
-                    self.limited.lock().unwrap().insert(me, limit!(limit).0);
+                    self.limited.lock().unwrap().insert(me, limit!(limit));
                     News::Other
                 }
                 relay::client::Event::InboundCircuitEstablished { src_peer_id, limit } => {
-                    self.limited.lock().unwrap().insert(src_peer_id, limit!(limit).0);
+                    self.limited.lock().unwrap().insert(src_peer_id, limit!(limit));
                     News::Other
                 }
             },
@@ -333,6 +338,15 @@ impl Node {
         }
     }
 
+    /// After a refusal: does the connection to the relay still work?
+    async fn outlive(&mut self) {
+        let answered = tokio::time::timeout(OUTLIVE, async {
+            while !matches!(self.next().await, News::Pinged(..)) {}
+        });
+        let alive = answered.await.is_ok();
+        emit("outlived", json!({ "alive": alive }));
+    }
+
     fn ready(&self, addr: &Multiaddr) {
         let me = self.swarm.local_peer_id().to_string();
         emit("ready", json!({ "id": me, "addrs": [format!("{addr}/p2p/{me}")] }));
@@ -378,8 +392,14 @@ async fn run_listen(args: &Args, node: &mut Node) -> Result<(), Failure> {
     let limited = node.limited.clone();
     tokio::spawn(async move {
         while let Some((from, stream)) = incoming.next().await {
-            let cut = limited.lock().unwrap().get(&from).copied().unwrap_or(false);
-            emit("stream", json!({ "from": from.to_string(), "limited": cut }));
+            let cut = limited.lock().unwrap().get(&from).copied().unwrap_or_default();
+            emit(
+                "stream",
+                json!({
+                    "from": from.to_string(), "limited": cut.0,
+                    "limit_seconds": cut.1, "limit_bytes": cut.2,
+                }),
+            );
             tokio::spawn(echo(from, stream));
         }
     });
@@ -396,7 +416,10 @@ async fn run_listen(args: &Args, node: &mut Node) -> Result<(), Failure> {
     let mut late = None;
     loop {
         match node.next().await {
-            News::Failed(e) if node.relay_addr.is_some() => return Err(e),
+            News::Failed(e) if node.relay_addr.is_some() => {
+                node.outlive().await;
+                return Err(e);
+            }
             News::Reserved if args.has("push") && late.is_none() => {
                 late = Some(control.accept(PUSHED)?);
                 let peers: Vec<_> = node.swarm.connected_peers().copied().collect();
@@ -427,11 +450,12 @@ async fn run_dial(args: &Args, node: &mut Node) -> Result<(), Failure> {
         }
     }
     let info = info.expect("the loop above ends with it");
-    let limited = relayed && node.limited.lock().unwrap().get(&me).copied().unwrap_or(false);
+    let told = node.limited.lock().unwrap().get(&me).copied().unwrap_or_default();
     emit(
         "dialed",
         json!({
-            "limited": limited, "remote": target.to_string(), "agent": info.agent_version,
+            "limited": relayed && told.0, "limit_seconds": told.1, "limit_bytes": told.2,
+            "remote": target.to_string(), "agent": info.agent_version,
             "protocols": info.protocols.iter().map(|p| p.to_string()).collect::<Vec<_>>(),
         }),
     );
@@ -563,7 +587,14 @@ async fn main() -> ExitCode {
         outcome = run() => match outcome {
             Ok(()) => ExitCode::SUCCESS,
             Err(e) => {
-                emit("error", json!({ "why": e.to_string() }));
+                // The library's errors name what happened in their sources.
+                let mut chain = vec![e.to_string()];
+                let mut source = e.source();
+                while let Some(inner) = source {
+                    chain.push(inner.to_string());
+                    source = inner.source();
+                }
+                emit("error", json!({ "why": chain.join(": ") }));
                 ExitCode::FAILURE
             }
         },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "admin/http.h"
+#include "admin/web.h"
 
 #include "admin/gate.h"
 #include "admin/head.h"
@@ -27,9 +27,9 @@
 /* "[ip6]:port" and a NUL. */
 #define AT_BYTES 64
 
-struct adit_http {
+struct adit_web {
     struct adit_worker *w;
-    struct adit_http_config cfg;
+    struct adit_web_config cfg;
     struct adit_gate gate;
     struct adit_list conns;
     size_t n_conns;
@@ -37,7 +37,7 @@ struct adit_http {
 };
 
 struct visit {
-    struct adit_http *h;
+    struct adit_web *h;
     struct adit_worker *w;
     struct adit_list link;
     struct adit_retiree retiree;
@@ -48,7 +48,7 @@ struct visit {
     bool is_over;
     size_t n_in;
     struct adit_out out;
-    char in[ADIT_HTTP_HEAD_BYTES];
+    char in[ADIT_WEB_HEAD_BYTES];
 };
 
 /* ---- a connection ends --------------------------------------------------------- */
@@ -176,7 +176,7 @@ answer_text(struct visit *c, unsigned status, const char *text, bool is_head)
 }
 
 static void
-answer_page(struct visit *c, const struct adit_http_page *page, bool is_head)
+answer_page(struct visit *c, const struct adit_web_page *page, bool is_head)
 {
     struct adit_mem *mem = adit_worker_mem(c->w);
     unsigned status = 200;
@@ -206,7 +206,7 @@ answer_head(struct visit *c, const struct adit_http_head *head)
         return;
     }
     for (size_t i = 0; i < c->h->cfg.n_pages; i++) {
-        const struct adit_http_page *page = &c->h->cfg.pages[i];
+        const struct adit_web_page *page = &c->h->cfg.pages[i];
 
         if (adit_slice_eq(head->path, adit_slice_str(page->path))) {
             answer_page(c, page, is_head);
@@ -288,11 +288,11 @@ on_ready(void *ctx, int ready)
 static void
 on_accept(void *ctx, int fd)
 {
-    struct adit_http *h = ctx;
+    struct adit_web *h = ctx;
     struct adit_mem *mem = adit_worker_mem(h->w);
     struct visit *c;
 
-    if (h->n_conns >= ADIT_HTTP_MAX_CONNS ||
+    if (h->n_conns >= ADIT_WEB_MAX_CONNS ||
         (c = ADIT_NEW(mem, struct visit)) == NULL) {
         close(fd);
         return;
@@ -371,14 +371,14 @@ parse_at(const char *text, union sockaddr_ip *out, socklen_t *n)
 }
 
 adit_err
-adit_http_check(const char *at, char why[ADIT_HTTP_WHY_BYTES])
+adit_web_check(const char *at, char why[ADIT_WEB_WHY_BYTES])
 {
     union sockaddr_ip sa;
     socklen_t n;
 
     if (parse_at(at, &sa, &n))
         return ADIT_OK;
-    snprintf(why, ADIT_HTTP_WHY_BYTES,
+    snprintf(why, ADIT_WEB_WHY_BYTES,
              "'%.80s' is no address and port as 127.0.0.1:9477 or [::1]:9477",
              at);
     return ADIT_EINVAL;
@@ -399,13 +399,13 @@ format_at(const union sockaddr_ip *sa, char out[AT_BYTES])
 }
 
 static adit_err
-listen_at(struct adit_http *h, char why[ADIT_HTTP_WHY_BYTES])
+listen_at(struct adit_web *h, char why[ADIT_WEB_WHY_BYTES])
 {
     union sockaddr_ip sa;
     socklen_t n;
     const int on = 1;
     int fd;
-    adit_err e = adit_http_check(h->cfg.at, why);
+    adit_err e = adit_web_check(h->cfg.at, why);
 
     if (e != ADIT_OK || !parse_at(h->cfg.at, &sa, &n))
         return e;
@@ -420,7 +420,7 @@ listen_at(struct adit_http *h, char why[ADIT_HTTP_WHY_BYTES])
         e = errno == EADDRINUSE ? ADIT_EFULL
             : errno == EACCES   ? ADIT_EDENIED
                                 : ADIT_EIO;
-        snprintf(why, ADIT_HTTP_WHY_BYTES, "%.80s: %s", h->cfg.at,
+        snprintf(why, ADIT_WEB_WHY_BYTES, "%.80s: %s", h->cfg.at,
                  strerror(errno));
         if (fd >= 0)
             close(fd);
@@ -430,21 +430,21 @@ listen_at(struct adit_http *h, char why[ADIT_HTTP_WHY_BYTES])
     e = adit_gate_open(&h->gate, h->w, fd, on_accept, h);
     if (e == ADIT_OK)
         return ADIT_OK;
-    snprintf(why, ADIT_HTTP_WHY_BYTES, "%.80s: %s", h->cfg.at,
+    snprintf(why, ADIT_WEB_WHY_BYTES, "%.80s: %s", h->cfg.at,
              adit_err_text(e));
     close(fd);
     return e;
 }
 
 adit_err
-adit_http_open(struct adit_worker *w, const struct adit_http_config *cfg,
-               struct adit_http **out, char why[ADIT_HTTP_WHY_BYTES])
+adit_web_open(struct adit_worker *w, const struct adit_web_config *cfg,
+              struct adit_web **out, char why[ADIT_WEB_WHY_BYTES])
 {
-    struct adit_http *h = ADIT_NEW(adit_worker_mem(w), struct adit_http);
+    struct adit_web *h = ADIT_NEW(adit_worker_mem(w), struct adit_web);
     adit_err e;
 
     if (h == NULL) {
-        snprintf(why, ADIT_HTTP_WHY_BYTES, "out of memory");
+        snprintf(why, ADIT_WEB_WHY_BYTES, "out of memory");
         return ADIT_ENOMEM;
     }
     h->w = w;
@@ -460,7 +460,7 @@ adit_http_open(struct adit_worker *w, const struct adit_http_config *cfg,
 }
 
 void
-adit_http_close(struct adit_http *h)
+adit_web_close(struct adit_web *h)
 {
     if (h == NULL)
         return;
@@ -471,13 +471,13 @@ adit_http_close(struct adit_http *h)
 }
 
 const char *
-adit_http_at(const struct adit_http *h)
+adit_web_at(const struct adit_web *h)
 {
     return h->at;
 }
 
 size_t
-adit_http_n_conns(const struct adit_http *h)
+adit_web_n_conns(const struct adit_web *h)
 {
     return h->n_conns;
 }

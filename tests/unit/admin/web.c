@@ -3,7 +3,7 @@
 #include "client.h"
 
 #include "admin/head.h"
-#include "admin/http.h"
+#include "admin/web.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -102,11 +102,11 @@ static const struct {
 static void
 test_addrs(void **state)
 {
-    char why[ADIT_HTTP_WHY_BYTES];
+    char why[ADIT_WEB_WHY_BYTES];
 
     (void)state;
     for (size_t i = 0; i < ADIT_NITEMS(addrs); i++)
-        if (adit_http_check(addrs[i].at, why) != addrs[i].want)
+        if (adit_web_check(addrs[i].at, why) != addrs[i].want)
             fail_msg("%s", addrs[i].at);
 }
 
@@ -152,7 +152,7 @@ write_huge(void *ctx, char *out, size_t cap, unsigned *status)
     return SIZE_MAX / 2;
 }
 
-static const struct adit_http_page pages[] = {
+static const struct adit_web_page pages[] = {
     { "/small", "text/plain", write_small },
     { "/long", "text/plain", write_long },
     { "/not", "text/plain", write_not },
@@ -161,25 +161,25 @@ static const struct adit_http_page pages[] = {
 
 struct web {
     struct rig r;
-    struct adit_http *h;
+    struct adit_web *h;
 };
 
 static void
 web_init(struct web *w)
 {
-    const struct adit_http_config cfg = { .at = "127.0.0.1:0",
-                                          .pages = pages,
-                                          .n_pages = ADIT_NITEMS(pages) };
-    char why[ADIT_HTTP_WHY_BYTES];
+    const struct adit_web_config cfg = { .at = "127.0.0.1:0",
+                                         .pages = pages,
+                                         .n_pages = ADIT_NITEMS(pages) };
+    char why[ADIT_WEB_WHY_BYTES];
 
     rig_init(&w->r, ADIT_WORKER_OWN);
-    assert_int_equal(adit_http_open(w->r.w, &cfg, &w->h, why), ADIT_OK);
+    assert_int_equal(adit_web_open(w->r.w, &cfg, &w->h, why), ADIT_OK);
 }
 
 static void
 web_fini(struct web *w)
 {
-    adit_http_close(w->h);
+    adit_web_close(w->h);
     rig_fini(&w->r);
 }
 
@@ -189,8 +189,8 @@ dial(const struct web *w)
     struct sockaddr_in at = { .sin_family = AF_INET };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    assert_int_equal(strncmp(adit_http_at(w->h), "127.0.0.1:", 10), 0);
-    at.sin_port = htons((uint16_t)strtoul(adit_http_at(w->h) + 10, NULL, 10));
+    assert_int_equal(strncmp(adit_web_at(w->h), "127.0.0.1:", 10), 0);
+    at.sin_port = htons((uint16_t)strtoul(adit_web_at(w->h) + 10, NULL, 10));
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
     return fd;
@@ -259,8 +259,8 @@ test_long_head(void **state)
     (void)state;
     for (size_t more = 0; more < 2; more++) {
         const char *line = "GET /small HTTP/1.1\r\nX: ";
-        char head[ADIT_HTTP_HEAD_BYTES + 1];
-        size_t n = ADIT_HTTP_HEAD_BYTES + more;
+        char head[ADIT_WEB_HEAD_BYTES + 1];
+        size_t n = ADIT_WEB_HEAD_BYTES + more;
         struct web w;
         struct client c;
 
@@ -304,40 +304,68 @@ test_long_page(void **state)
 static void
 test_crowd(void **state)
 {
-    struct client c[ADIT_HTTP_MAX_CONNS + 1];
+    struct client c[ADIT_WEB_MAX_CONNS + 1];
     struct web w;
 
     (void)state;
     web_init(&w);
-    for (size_t i = 0; i <= ADIT_HTTP_MAX_CONNS; i++)
+    for (size_t i = 0; i <= ADIT_WEB_MAX_CONNS; i++)
         client_init(&c[i], &w.r, dial(&w));
-    client_read(&c[ADIT_HTTP_MAX_CONNS], 0);
-    assert_int_equal(c[ADIT_HTTP_MAX_CONNS].n, 0);
-    assert_int_equal(adit_http_n_conns(w.h), ADIT_HTTP_MAX_CONNS);
+    client_read(&c[ADIT_WEB_MAX_CONNS], 0);
+    assert_int_equal(c[ADIT_WEB_MAX_CONNS].n, 0);
+    assert_int_equal(adit_web_n_conns(w.h), ADIT_WEB_MAX_CONNS);
     client_say(&c[7], "GET /small HTTP/1.1\r\n\r\n");
     client_read(&c[7], 0);
     assert_non_null(strstr(c[7].text, "hello"));
     /* The rest is shown out when the server closes. */
-    adit_http_close(w.h);
+    adit_web_close(w.h);
     w.h = NULL;
     client_read(&c[0], 0);
-    for (size_t i = 0; i <= ADIT_HTTP_MAX_CONNS; i++)
+    for (size_t i = 0; i <= ADIT_WEB_MAX_CONNS; i++)
         client_fini(&c[i]);
     web_fini(&w);
+}
+
+/* Every allocation fails in turn: a page, or the end of the connection. */
+static void
+test_oom(void **state)
+{
+    bool is_whole = false;
+
+    (void)state;
+    for (uint64_t n = 1; !is_whole; n++) {
+        struct web w;
+        struct client c;
+
+        web_init(&w);
+        client_init(&c, &w.r, dial(&w));
+        /* The test's own timer has its room. */
+        assert_int_equal(adit_timer_set(w.r.w, &w.r.watchdog, ADIT_NEVER),
+                         ADIT_OK);
+        w.r.mem.fail_at = w.r.mem.n_allocs + n;
+        w.r.mem.fail_once = true;
+        client_say(&c, "GET /small HTTP/1.1\r\n\r\n");
+        client_read(&c, 0);
+        is_whole = w.r.mem.n_allocs < w.r.mem.fail_at;
+        if (is_whole)
+            assert_non_null(strstr(c.text, "hello"));
+        client_fini(&c);
+        web_fini(&w);
+    }
 }
 
 static void
 test_taken(void **state)
 {
     struct web w;
-    struct adit_http *second = NULL;
-    struct adit_http_config cfg = { .pages = pages, .n_pages = 1 };
-    char why[ADIT_HTTP_WHY_BYTES];
+    struct adit_web *second = NULL;
+    struct adit_web_config cfg = { .pages = pages, .n_pages = 1 };
+    char why[ADIT_WEB_WHY_BYTES];
 
     (void)state;
     web_init(&w);
-    cfg.at = adit_http_at(w.h);
-    assert_int_equal(adit_http_open(w.r.w, &cfg, &second, why), ADIT_EFULL);
+    cfg.at = adit_web_at(w.h);
+    assert_int_equal(adit_web_open(w.r.w, &cfg, &second, why), ADIT_EFULL);
     assert_non_null(strstr(why, cfg.at));
     web_fini(&w);
 }
@@ -349,8 +377,8 @@ main(void)
         cmocka_unit_test(test_heads),     cmocka_unit_test(test_addrs),
         cmocka_unit_test(test_requests),  cmocka_unit_test(test_long_head),
         cmocka_unit_test(test_long_page), cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_taken),     cmocka_unit_test(test_oom),
     };
 
-    return cmocka_run_group_tests_name("admin/http", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("admin/web", tests, NULL, NULL);
 }
