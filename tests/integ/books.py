@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import socket
@@ -204,9 +205,10 @@ class Books:
         return self.metric('adit_ledger_flushes_total{result="ok"}')
 
     def after_flush(self):
-        """What has moved by now is in the books when this returns: one that
-        was under way may be without it, the next is not."""
-        end, want = time.monotonic() + LONG, self.flushes() + 2
+        """What has moved by now is in the books when this returns: one batch
+        may be under way without it and one wait behind that, the third is
+        not."""
+        end, want = time.monotonic() + LONG, self.flushes() + 3
         while self.flushes() < want:
             check(time.monotonic() < end, "the ledger does not flush")
 
@@ -510,5 +512,181 @@ def _(w):
     overs = l.end()
     compare(l, overs, {k: "fin" for k in overs}, usage, records)
     check(r.adit("status")[0]["ledger"]["ok"], "still failing")
+
+
+# --- Redis -------------------------------------------------------------------
+
+class Redis:
+    """A server of its own, that writes each change before it says so."""
+
+    def __init__(self, w):
+        self.w, self.path = w, w.path("redis.sock")
+        if not shutil.which("redis-server"):
+            raise Skipped("no redis-server")
+        self.env = {"ADITD_LEDGER_BACKEND": "redis",
+                    "ADITD_LEDGER_REDIS": self.path}
+        self.start()
+
+    def start(self):
+        self.p = Proc(self.w, [
+            "redis-server", "--port", "0", "--unixsocket", self.path,
+            "--dir", self.w.dir, "--appendonly", "yes", "--appendfsync",
+            "always", "--save", ""], raw=True)
+        threading.Thread(target=self.p.p.stdout.read, daemon=True).start()
+        end = time.monotonic() + SHORT
+        while True:
+            try:
+                with socket.socket(socket.AF_UNIX) as s:
+                    s.settimeout(SHORT)
+                    s.connect(self.path)
+                    s.sendall(b"PING\r\n")
+                    if s.recv(100).startswith(b"+PONG"):
+                        return
+            except OSError:
+                pass
+            check(time.monotonic() < end and self.p.p.poll() is None,
+                  "redis-server does not answer" + self.p.tail())
+            select.select([], [], [], 0.02)
+
+    def kill(self):
+        self.p.signal(signal.SIGKILL)
+        self.p.wait()
+
+
+@case("books: Redis killed and started again under load: nothing lost, "
+      "nothing twice")
+def _(w):
+    redis = Redis(w)
+    r = Books(w, env=redis.env)
+    l = Load(w)
+    l.join(r, range(20))
+    l.reserve(range(10))
+
+    def round_of(n):
+        ks = [l.dial(10 + (i + n) % 10, i, 30000 + n, 700 * i)
+              for i in range(10)]
+        l.opened(ks)
+        l.fin(ks)
+    n = 0
+    for _i in range(3):
+        for _j in range(3):
+            round_of(n)
+            n += 1
+        seen = r.p.count()
+        redis.kill()
+        while not any(e["event"] == "ledger.failing"
+                      for e in r.p.events[seen:]):
+            check(n < 1000, "the ledger does not notice")
+            round_of(n)
+            n += 1
+        check(not r.adit("status")[0]["ledger"]["ok"], "it does not fail")
+        redis.start()
+        r.p.expect("ledger.recovered", LONG, after=seen)
+    usage, records = r.usage(), r.records()
+    equal(r.metric("adit_ledger_lost_bytes_total"), 0, "lost")
+    overs = l.end()
+    compare(l, overs, {k: "fin" for k in overs}, usage, records)
+    for u in usage.values():
+        equal(u["reservations"], int(u["circuits_in"] > 0), "reservations")
+    r.stop()
+    r.start()
+    equal(r.usage(), usage, "after a restart")
+    equal(len(r.records()), len(records), "records after a restart")
+
+
+def circuit(l, src, dst, up, down=0):
+    """Its status; it ends by itself."""
+    k = l.dial(src, dst, up, down)
+    status = l.answers([k])[k]
+    if status == 100:
+        l.over([k])
+    return status
+
+
+@case("books: two relays of one Redis: a quota that is used up at one is used "
+      "up at the other")
+def _(w):
+    redis = Redis(w)
+    args = ["--class.anonymous.day_bytes=300KiB",
+            "--class.listed.day_bytes=0"]
+    l = Load(w)
+    l.names(range(4))
+    args += [f"--class.listed.peers={l.ids[0]}"]
+    a = Books(w, *args, name="a", env=redis.env)
+    b = Books(w, *args, name="b", env=redis.env)
+    # One process each, with the same peers.
+    m = Load(w)
+    for load, relay in ((l, a), (m, b)):
+        load.join(relay, range(4))
+        load.reserve([0])
+    # The other relay knows peer 1 already, and has never seen peer 2.
+    equal(circuit(m, 1, 0, 1000), 100, "before")
+    equal(circuit(l, 1, 0, 200000, 150000), 100, "peer 1 at one")
+    equal(circuit(l, 2, 0, 200000, 150000), 100, "peer 2 at one")
+    equal(circuit(l, 3, 0, 1000), 100, "peer 3 at one")
+    b.usage()  # and what is pending is written
+    usage = a.usage()
+    equal(usage[l.ids[1]]["sent_bytes"], 201000, "of both")
+    # Flushes go by at the other, of what concerns peer 1 as little as 2.
+    want, end = b.flushes() + 3, time.monotonic() + LONG
+    while b.flushes() < want:
+        equal(circuit(m, 3, 0, 10), 100, "peer 3 meanwhile")
+        check(time.monotonic() < end, "the other does not flush")
+    for peer, want in ((2, 201), (1, 201), (3, 100)):
+        for load, where in ((l, "there"), (m, "at the other")):
+            equal(circuit(load, peer, 0, 100), want, f"peer {peer} {where}")
+    a.usage()
+    equal(b.usage(), a.usage(), "usage")
+    check(b.usage()[l.ids[2]]["refusals"]["quota_day"] >= 2, "refusals")
+
+
+# --- quotas ------------------------------------------------------------------
+
+@case("books: a quota that is used up stays so across restarts: refused, or "
+      "another class")
+def _(w):
+    r = Books(w, "--class.anonymous.day_bytes=100000B",
+              "--class.anonymous.over_quota=slow",
+              "--class.slow.circuit_bytes=1000B",
+              "--class.slow.month_bytes=110000B")
+    l = Load(w)
+    l.join(r, range(2))
+    l.reserve([0])
+    # Both ends have moved it.
+    k = l.dial(1, 0, 60000, 45000)
+    l.opened([k])
+    l.fin([k])
+    l.p.p.stdin.close()
+    l.p.exits(0)
+    for told in ("a crash", "a restart"):
+        if told == "a crash":
+            r.usage()  # what it answers is written
+            r.kill()
+        else:
+            r.stop()
+        r.start()
+        l = Load(w)
+        l.join(r, range(2))
+        l.reserve([0])
+        k = l.dial(1, 0, 2500, 0)
+        l.opened([k])
+        equal(l.over([k])[k]["got"], [1000, 0], f"slow after {told}")
+        if told == "a restart":
+            k = l.dial(1, 0, 1000, 1000)
+            l.opened([k])
+            l.over([k])
+            k = l.dial(1, 0, 900, 900)
+            l.opened([k])
+            l.over([k])
+            k = l.dial(1, 0, 300, 300)
+            l.answers([k])
+        l.p.p.stdin.close()
+        l.p.exits(0)
+    r.stop()
+    r.start()
+    l = Load(w)
+    l.join(r, range(2))
+    l.reserve([0], 201)
+    check(r.usage()[l.ids[0]]["refusals"]["quota_month"] == 1, "refusals")
 
 
