@@ -403,6 +403,21 @@ def _(w):
     intact(r.db)
 
 
+@case("books: ended in order while it carries: nothing is lost")
+def _(w):
+    r = Books(w, "--rate.node_bytes_s=8MiB", env={"ADITD_LEDGER_FLUSH": "1h"})
+    l = Load(w)
+    ks = drip(l, r)
+    while l.count()["got"] < 3 * 10 ** 6:
+        pass
+    r.stop()
+    l.until(lambda e: sum(x["event"] == "gone" for x in e) == 20, "gone")
+    overs = l.end()
+    equal(set(overs), set(ks), "circuits")
+    r.start()
+    compare(l, overs, {k: "closed" for k in ks}, r.usage(), r.records())
+
+
 @case("books: killed ten times while circuits close: the file opens, and adds "
       "up")
 def _(w):
@@ -593,6 +608,35 @@ def _(w):
     r.start()
     equal(r.usage(), usage, "after a restart")
     equal(len(r.records()), len(records), "records after a restart")
+
+
+@case("books: Redis hangs under load, and applies late what was sent again: "
+      "nothing twice; then the relay is killed")
+def _(w):
+    redis = Redis(w)
+    r = Books(w, env=redis.env)
+    l = Load(w)
+    l.join(r, range(20))
+    l.reserve(range(10))
+    n = 0
+    for _i in range(2):
+        seen = r.p.count()
+        redis.p.signal(signal.SIGSTOP)
+        while not any(e["event"] == "ledger.failing"
+                      for e in r.p.events[seen:]):
+            ks = [l.dial(10 + i, i, 30000 + n, 700 * i) for i in range(10)]
+            l.opened(ks)
+            l.fin(ks)
+            n += 1
+            check(n < 2000, "the ledger does not notice")
+        redis.p.signal(signal.SIGCONT)
+        r.p.expect("ledger.recovered", LONG, after=seen)
+    usage, records = r.usage(), r.records()
+    r.kill()
+    overs = l.end()
+    compare(l, overs, {k: "fin" for k in overs}, usage, records)
+    r.start()
+    equal(r.usage(), usage, "after a kill")
 
 
 def circuit(l, src, dst, up, down=0):
