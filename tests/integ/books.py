@@ -592,7 +592,7 @@ def _(w):
         redis.kill()
         while not any(e["event"] == "ledger.failing"
                       for e in r.p.events[seen:]):
-            check(n < 1000, "the ledger does not notice")
+            check(n < 400, "the ledger does not notice")
             round_of(n)
             n += 1
         check(not r.adit("status")[0]["ledger"]["ok"], "it does not fail")
@@ -624,11 +624,12 @@ def _(w):
         redis.p.signal(signal.SIGSTOP)
         while not any(e["event"] == "ledger.failing"
                       for e in r.p.events[seen:]):
-            ks = [l.dial(10 + i, i, 30000 + n, 700 * i) for i in range(10)]
+            ks = [l.dial(10 + i, i, 10 ** 6 + n, 70000 * i)
+                  for i in range(10)]
             l.opened(ks)
             l.fin(ks)
             n += 1
-            check(n < 2000, "the ledger does not notice")
+            check(n < 400, "the ledger does not notice")
         redis.p.signal(signal.SIGCONT)
         r.p.expect("ledger.recovered", LONG, after=seen)
     usage, records = r.usage(), r.records()

@@ -686,8 +686,10 @@ dial(int k, struct peer *s, struct peer *d, uint64_t up, uint64_t down,
     struct adit_pb_hop m = { .has_type = true, .type = ADIT_PB_HOP_CONNECT };
     struct circuit *c = calloc(1, sizeof(*c));
 
-    if (c == NULL || k < 0 || k >= MAX_CIRCUITS || circuits[k] != NULL)
+    if (c == NULL || k < 0 || k >= MAX_CIRCUITS || circuits[k] != NULL) {
+        fprintf(stderr, "circuit %d is one too many\n", k);
         exit(64);
+    }
     circuits[k] = c;
     c->k = k;
     c->src = s;
