@@ -516,6 +516,11 @@ def _(w):
     check(r.metric(RELAYED) > before, "nothing counts")
     check(r.metric('adit_ledger_flushes_total{result="failed"}') > 0, "failed")
     check(r.metric("adit_ledger_pending") > 0, "nothing is pending")
+    check(sums(r.usage()) < sums({i: {"sent_bytes": e["sent"][0] + e["sent"][1],
+                                      "received_bytes": 0}
+                                  for i, e in enumerate(l.p.events)
+                                  if e["event"] == "over"}),
+          "what is stored is not answered, or more")
     equal(r.get("/readyz")[0], 200, "it serves")
     os.unlink(inside + "/ballast")
     r.p.expect("ledger.recovered", LONG)
@@ -734,6 +739,28 @@ def _(w):
     l.join(r, range(2))
     l.reserve([0], 201)
     check(r.usage()[l.ids[0]]["refusals"]["quota_month"] == 1, "refusals")
+
+
+@case("books: a quota that is used up in the middle of circuits ends them")
+def _(w):
+    r = Books(w, "--class.anonymous.day_bytes=1MiB", "--circuit.wider=yes",
+              "--rate.node_bytes_s=8MiB",
+              env={"ADITD_LEDGER_FLUSH": "100ms"})
+    l = Load(w)
+    l.join(r, range(3))
+    l.reserve([0])
+    ks = [l.dial(1, 0, 10 ** 9, 0), l.dial(2, 0, 10 ** 9, 0)]
+    l.opened(ks)
+    # As the wider of both: not before the sources' quotas are gone, too.
+    over = l.over(ks)
+    usage, records = r.usage(), r.records()
+    compare(l, over, {k: "quota" for k in ks}, usage, records)
+    for peer in l.ids.values():
+        u = usage[peer]
+        check(u["sent_bytes"] + u["received_bytes"] >= 1 << 20, f"{u}")
+    k = l.dial(1, 0, 1, 0)
+    equal(l.answers([k])[k], 201, "again")
+    l.end()
 
 
 # --- the clock ---------------------------------------------------------------
