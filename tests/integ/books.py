@@ -645,6 +645,87 @@ def _(w):
     equal(r.usage(), usage, "after a kill")
 
 
+class Cutter:
+    """Stands before Redis, and cuts each connection after some bytes: of a
+    request, or of what is answered when that was applied already."""
+
+    def __init__(self, w, to, seed):
+        self.to, self.rng = to, random.Random(seed)
+        self.on = True
+        self.n_cut = 0
+        self.path = w.path("cutter.sock")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            a, _from = self.listener.accept()
+            threading.Thread(target=self._pass, args=(a,),
+                             daemon=True).start()
+
+    def _pass(self, a):
+        # By a request in the middle of it, or by an answer not one byte of
+        # which comes through.
+        left = {a: self.rng.choice((10 ** 9, 10 ** 9, 3000, 30000))}
+        with a, socket.socket(socket.AF_UNIX) as b:
+            left[b] = self.rng.choice((10 ** 9, 3000, 1500, 0))
+            other = {a: b, b: a}
+            try:
+                b.connect(self.to)
+                while True:
+                    for s in select.select([a, b], [], [])[0]:
+                        data = s.recv(65536)
+                        if not data:
+                            return
+                        if self.on and len(data) > left[s]:
+                            self.n_cut += 1
+                            if s is a:
+                                b.sendall(data[:left[s]])
+                            return
+                        left[s] -= len(data)
+                        other[s].sendall(data)
+            except OSError:
+                return
+
+
+@case("books: Redis behind a connection that breaks in requests and answers: "
+      "nothing lost, nothing twice")
+def _(w):
+    redis = Redis(w)
+    cutter = Cutter(w, redis.path, 3)
+    both = [Books(w, name=name, env=dict(
+        redis.env, ADITD_LEDGER_REDIS=cutter.path, ADITD_LEDGER_FLUSH="100ms"))
+        for name in ("a", "b")]
+    loads = [Load(w, 1), Load(w, 1)]
+    for l, r in zip(loads, both):
+        l.join(r, range(20))
+        l.reserve(range(10))
+    n, end = 0, time.monotonic() + LONG
+    while cutter.n_cut < 12:
+        for l in loads:
+            ks = [l.dial(10 + (i + n) % 10, i, 10 ** 6 + n, 700 * i)
+                  for i in range(10)]
+            l.opened(ks)
+            l.fin(ks)
+        n += 1
+        check(time.monotonic() < end and n < 400, f"{cutter.n_cut} cuts")
+    cutter.on = False
+    for r in both:
+        end = time.monotonic() + LONG
+        while not r.adit("status")[0]["ledger"]["ok"]:
+            check(time.monotonic() < end, "it does not recover")
+        r.usage()  # what it has is written
+    usage, records = both[0].usage(), both[0].records()
+    # They count under the same names: one load's circuits behind the other's.
+    overs = loads[0].end()
+    overs.update({10 ** 6 + k: o for k, o in loads[1].end().items()})
+    compare(loads[0], overs, {k: "fin" for k in overs}, usage, records)
+    for u in usage.values():
+        equal(u["reservations"], 2 * int(u["circuits_in"] > 0), "reservations")
+
+
 def circuit(l, src, dst, up, down=0):
     """Its status; it ends by itself."""
     k = l.dial(src, dst, up, down)
@@ -799,7 +880,7 @@ def _(w):
         l.ids[p] for p in range(10)), "--class.listed.circuit_bytes=0",
         "--class.listed.circuit_duration=0", "--circuit.wider=yes",
         "--class.anonymous.day_bytes=100000B",
-        "--ledger.keep_circuits=3650d", env=clock.env)
+        env=clock.env)
     l.join(r, range(12))
     l.reserve(range(5))
     l.reserve([10])
@@ -807,7 +888,9 @@ def _(w):
     live = [l.dial(5 + i, i, 10 ** 6 + i, 10 ** 4, "deaf") for i in range(5)]
     l.opened(live)
     used = set()
-    for n, days in enumerate((0, 1, 0, -1, 0, 31, 0, -31, 1, 0)):
+    # Forward beyond what records are kept for, back by less: nothing of it
+    # may be deleted.
+    for n, days in enumerate((0, 1, 0, -1, 0, 31, 0, -28, 1, 0)):
         clock.set(days * DAY)
         l.reserve(range(5))  # renewed, whatever the clock says
         ks = [l.dial(5 + i, (i + n) % 5, 20000 + n, 1000 * i)
