@@ -466,19 +466,26 @@ def _(w):
 
 # --- no room on the disk -----------------------------------------------------
 
+def small_disk(w, more=""):
+    """What starts a program with a disk of 2 MiB at "small", and before that
+    does `more`."""
+    small = w.path("small")
+    os.mkdir(small)
+    if WRAP or os.geteuid() != 0 or not shutil.which("unshare") or \
+            subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "-o",
+                            "size=1m", "none", small], check=False,
+                           capture_output=True).returncode != 0:
+        raise Skipped("no mounting here")
+    return ["unshare", "-m", "sh", "-c",
+            f"mount -t tmpfs -o size=2m none {small} || exit 99; {more} "
+            'exec "$@"', "sh"]
+
+
 @case("books: the disk is full: it carries, counts, recovers, nothing is "
       "doubled")
 def _(w):
-    os.mkdir(w.path("small"))
-    if WRAP or os.geteuid() != 0 or not shutil.which("unshare") or \
-            subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "-o",
-                            "size=1m", "none", w.path("small")],
-                           check=False, capture_output=True).returncode != 0:
-        raise Skipped("no mounting here")
-    r = Books(w, env={"ADITD_LEDGER_FILE": w.path("small/relay.db")},
-              under=["unshare", "-m", "sh", "-c",
-                     f"mount -t tmpfs -o size=2m none {w.path('small')} && "
-                     'exec "$@"', "sh"])
+    r = Books(w, under=small_disk(w),
+              env={"ADITD_LEDGER_FILE": w.path("small/relay.db")})
     inside = f"/proc/{r.p.p.pid}/root{w.path('small')}"
     check(os.path.exists(inside + "/relay.db"), "no ledger in there")
     l = Load(w)
@@ -533,6 +540,22 @@ def _(w):
     overs = l.end()
     compare(l, overs, {k: "fin" for k in overs}, usage, records)
     check(r.adit("status")[0]["ledger"]["ok"], "still failing")
+
+
+@case("books: the disk is full at the start: it says so, and does not start")
+def _(w):
+    r = Books(w)
+    r.usage()
+    r.stop()
+    p = w.aditd(f"--identity.file={w.path('k')}",
+                "--listen.tcp=/ip4/127.0.0.1/tcp/0",
+                env={"ADITD_LEDGER_BACKEND": "sqlite",
+                     "ADITD_LEDGER_FILE": w.path("small/relay.db")},
+                under=small_disk(w, f"cp {r.db} {w.path('small')}; dd "
+                                 f"if=/dev/zero of={w.path('small/x')} bs=4k "
+                                 "2>/dev/null;"))
+    p.exits(71)
+    p.says("small/relay.db: No space left on device")
 
 
 # --- Redis -------------------------------------------------------------------
