@@ -225,6 +225,7 @@ on_totals(void *ctx, const struct adit_ledger_totals *t)
     adit_account_totals(
         a, t->day_unix_s, t->day_bytes + t->day_pending_bytes, t->month_unix_s,
         t->month_bytes + t->month_pending_bytes, adit_relay_unix_s(r));
+    a->known_at = adit_relay_now(r);
     adit_books_set_rate(r, a); /* another relay's share may tip its quota */
     adit_verdict_known(r, &t->peer);
 }
@@ -262,6 +263,8 @@ adit_relay_open_ledger(struct adit_relay *r,
     adit_err e;
 
     c.metrics = r->h->metrics;
+    /* Others' shares are as old as their flush anyway. */
+    r->totals_hold_us = c.backend == ADIT_LEDGER_IN_REDIS ? c.flush_us : 0;
     e = adit_ledger_open(r->h->w, &c, &ev, &r->ledger, why);
     if (e == ADIT_OK)
         adit_books_watch(r);

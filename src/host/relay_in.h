@@ -32,7 +32,8 @@ struct adit_relay {
     size_t n_waiting;
     struct adit_admission *admission; /* NULL: nobody is asked */
     struct adit_ledger *ledger;       /* NULL: none is kept */
-    struct adit_timer count_timer;    /* without a ledger: quotas' look */
+    int64_t totals_hold_us; /* so long, where other relays add to them; or 0 */
+    struct adit_timer count_timer; /* without a ledger: quotas' look */
     enum adit_drain_state drain;
     struct adit_timer drain_timer;
     struct adit_instant drain_by;

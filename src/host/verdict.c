@@ -267,6 +267,28 @@ has_quota(const struct adit_class *c)
 enum quota { QUOTA_LEFT, QUOTA_GONE, QUOTA_WAITS };
 
 /*
+ * Does the ledger have nothing to tell of it that we have not?  Where it is
+ * shared others may have used up the quota since it was last asked; while it
+ * is away, what we know holds.
+ */
+static bool
+is_known(const struct adit_relay *r, struct adit_account *acct)
+{
+    struct adit_ledger_state s;
+
+    if (r->ledger == NULL)
+        return true;
+    if (acct == NULL || !adit_account_is_known(acct, adit_relay_unix_s(r)))
+        return false;
+    if (r->totals_hold_us == 0 ||
+        adit_instant_sub(adit_relay_now(r), acct->known_at) <
+            r->totals_hold_us)
+        return true;
+    adit_ledger_state(r->ledger, &s);
+    return s.is_failing;
+}
+
+/*
  * Is there some of the quota of `peer`, of class *cls, left?  If not, the
  * class that it falls into is in *cls, and may have a quota itself.
  */
@@ -283,8 +305,7 @@ check_quota(struct adit_relay *r, struct adit_ask *a, struct verdict **v,
         if (!has_quota(c))
             return QUOTA_LEFT;
         acct = adit_account_get(&r->accounts, peer);
-        if (r->ledger != NULL && (acct == NULL || !acct->is_known) &&
-            (*v == NULL || !(*v)->is_patient) &&
+        if (!is_known(r, acct) && (*v == NULL || !(*v)->is_patient) &&
             wait_for_totals(r, a, v, peer))
             return QUOTA_WAITS;
         if (acct == NULL || adit_account_quota(acct, c, adit_relay_unix_s(r),

@@ -90,7 +90,7 @@ struct adit_store {
 
 /* ---- statements ---------------------------------------------------------- */
 
-/* Ready to be bound, or NULL: see sqlite3_errmsg. */
+/* Ready to be bound, or NULL: see adit_schema_why. */
 static sqlite3_stmt *
 statement(struct adit_store *s, enum statement i)
 {
@@ -360,7 +360,7 @@ done(struct adit_store *s, bool ok)
 
     if (!ok)
         snprintf(why, sizeof(why), "%.150s: %.100s", s->file,
-                 sqlite3_errmsg(s->db));
+                 adit_schema_why(s->db));
     if (!sqlite3_get_autocommit(s->db))
         adit_schema_exec(s->db, "ROLLBACK");
     adit_clerk_done(s->clerk, ok ? ADIT_OK : ADIT_EIO, why);

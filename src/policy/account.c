@@ -96,19 +96,21 @@ adit_account_drop(struct adit_accounts *as, struct adit_account *a)
                                       idle_link));
 }
 
-/* A new day or month begins at nothing.  A clock that was set back finds the
- * later period's sums gone: the ledger has them. */
+/* A new day or month begins at nothing, as far as we know: where the clock was
+ * set, or others share the ledger, that has more. */
 static void
 roll(struct adit_account *a, int64_t unix_s)
 {
     if (unix_s < a->day_unix_s || unix_s >= adit_day_end(a->day_unix_s)) {
         a->day_unix_s = adit_day_begin(unix_s);
         a->day_bytes = 0;
+        a->is_known = false;
     }
     if (unix_s < a->month_unix_s ||
         unix_s >= adit_month_end(a->month_unix_s)) {
         a->month_unix_s = adit_month_begin(unix_s);
         a->month_bytes = 0;
+        a->is_known = false;
     }
 }
 
@@ -136,6 +138,13 @@ adit_account_totals(struct adit_account *a, int64_t day_unix_s,
         a->day_bytes = day_bytes;
     if (month_unix_s == a->month_unix_s && month_bytes > a->month_bytes)
         a->month_bytes = month_bytes;
+}
+
+bool
+adit_account_is_known(struct adit_account *a, int64_t unix_s)
+{
+    roll(a, unix_s);
+    return a->is_known;
 }
 
 static bool

@@ -159,6 +159,46 @@ test_quotas(void **state)
     }
 }
 
+/* `at` is when it is asked, after it was told of NOON's day and month. */
+static const struct {
+    const char *why;
+    int64_t at;
+    bool want;
+} told[] = {
+    { "the same day", NOON + 3600, true },
+    { "the next day, month and year", NOON + ADIT_DAY_S, false },
+    { "a clock set back by a day", NOON - ADIT_DAY_S, false },
+    { "a clock set back by a month", NOON - 31 * ADIT_DAY_S, false },
+};
+
+static void
+test_a_ledger_is_asked_again_in_another_day(void **state)
+{
+    struct rig *r = *state;
+    struct adit_class c = { .day_bytes = 100 };
+    struct adit_refusal why;
+
+    for (size_t i = 0; i < ADIT_NITEMS(told); i++) {
+        struct adit_peerid p = peer((uint32_t)i);
+        struct adit_account *a = adit_account_hold(&r->as, &p);
+        int64_t day = adit_day_begin(NOON), month = adit_month_begin(NOON);
+
+        print_message("%s\n", told[i].why);
+        assert_false(adit_account_is_known(a, NOON));
+        adit_account_totals(a, day, 100, month, 100, NOON);
+        assert_true(adit_account_is_known(a, NOON));
+        assert_int_equal(adit_account_is_known(a, told[i].at), told[i].want);
+        /* A clock that was set, and set again: what was used is not lost. */
+        if (!told[i].want) {
+            assert_false(adit_account_is_known(a, NOON));
+            adit_account_totals(a, day, 100, month, 100, NOON);
+        }
+        assert_int_equal(adit_account_quota(a, &c, NOON, NULL, &why),
+                         ADIT_ELIMIT);
+        adit_account_drop(&r->as, a);
+    }
+}
+
 static void
 test_totals_of_others(void **state)
 {
@@ -207,6 +247,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_the_longest_unused_goes, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_quotas, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_ledger_is_asked_again_in_another_day, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_totals_of_others, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_ban_ends, set_up, tear_down),
