@@ -134,6 +134,7 @@ on_late(void *ctx)
     struct verdict *v = ctx;
 
     v->is_patient = true;
+    v->waits_for = (struct adit_peerid){ 0 };
     decide(v->r, v->ask, v);
 }
 

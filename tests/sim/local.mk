@@ -9,6 +9,7 @@ check_PROGRAMS += %D%/circuit
 check_PROGRAMS += %D%/hostile
 check_PROGRAMS += %D%/flood
 check_PROGRAMS += %D%/random
+tests_sim_random_SOURCES = %D%/random.c %D%/fakes.c %D%/fakes.h
 check_PROGRAMS += %D%/caps
 check_PROGRAMS += %D%/classes
 check_PROGRAMS += %D%/rates
