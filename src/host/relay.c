@@ -361,7 +361,7 @@ adit_relay_set(struct adit_relay *r, const struct adit_relay_config *cfg,
                struct adit_rules *rules)
 {
     struct adit_rules *old = r->rules;
-    struct adit_admission *admission = r->admission;
+    struct adit_admission *admission = r->admission, *gone = NULL;
 
     if (!same_admission(r, cfg, rules)) {
         adit_err e =
@@ -372,18 +372,17 @@ adit_relay_set(struct adit_relay *r, const struct adit_relay_config *cfg,
     }
     r->cfg = *cfg;
     r->rules = rules;
-    if (admission != r->admission) {
-        struct adit_admission *gone = r->admission;
-
-        r->admission = admission;
-        adit_admission_free(gone); /* who waits is told no, by new rules */
-    }
+    if (admission != r->admission)
+        gone = r->admission;
+    r->admission = admission;
     r->h->asn = rules->asn;
     adit_rsvp_set_grace(r->table, cfg->grace_us);
     adit_pacer_set(&r->h->pacer, cfg->rate_node);
     remap(r, old);
     adit_books_watch(r);
     adit_rules_free(old);
+    /* Who waits is judged by the new rules: not before all is theirs. */
+    adit_admission_free(gone);
     return ADIT_OK;
 }
 

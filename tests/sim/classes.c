@@ -3,11 +3,12 @@
  * Who may, and on which terms: classes, lists, an hour's requests, quotas,
  * what the operator says, a reload and a drain, each as its peers see it.
  */
+#include "fakes.h"
 #include "raw.h"
 #include "run.h"
 
 #include "host/circuit.h"
-#include "host/rules.h"
+#include "host/relay_in.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -422,6 +423,42 @@ test_reload_loses_no_circuit(void **state)
     end(s);
 }
 
+static bool
+somebody_waits(void *ctx)
+{
+    struct stage *s = ctx;
+
+    return relay(s)->n_waiting > 0;
+}
+
+/* Who waits for the admission service while that is taken away is judged by
+ * the new classes, and counted in them. */
+static void
+test_reload_while_admission_is_asked(void **state)
+{
+    struct stage *s = begin(12, RELAYED);
+    char peers[ADIT_OPT_TEXT_BYTES];
+    struct adit_relay_peer_info info;
+
+    (void)state;
+    set(s, "admission.url", FAKE_SILENT);
+    set(s, "class.gold.peers", "");
+    reload(s);
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, somebody_waits, s));
+    snprintf(peers, sizeof(peers), "%s", id_of(s->r.b));
+    s->cfg.n_classes = 3;
+    set(s, "admission.url", "");
+    set(s, "class.tin.peers", "");
+    set(s, "class.gold.peers", peers);
+    reload(s);
+    assert_int_equal(relay(s)->n_waiting, 0);
+    reserved(s);
+    assert_int_equal(adit_rsvp_n_of(relay(s)->table, 4), 1);
+    assert_true(adit_relay_peer(relay(s), &s->r.b->identity.id, &info));
+    assert_string_equal(info.class_name, "gold");
+    end(s);
+}
+
 static void
 test_a_bad_configuration_says_why(void **state)
 {
@@ -536,6 +573,7 @@ main(void)
         cmocka_unit_test(test_quota_ends_a_circuit),
         cmocka_unit_test(test_quota_falls_to_another_class),
         cmocka_unit_test(test_reload_loses_no_circuit),
+        cmocka_unit_test(test_reload_while_admission_is_asked),
         cmocka_unit_test(test_a_bad_configuration_says_why),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_drain_has_a_deadline),

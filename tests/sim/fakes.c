@@ -34,6 +34,7 @@ arm(struct adit_worker *w, struct adit_timer *t, uint32_t below_ms)
 struct adit_admission {
     struct adit_worker *w;
     struct adit_list ops;
+    bool is_silent; /* it never answers */
     bool is_closing;
 };
 
@@ -61,10 +62,10 @@ adit_admission_new(struct adit_worker *w,
     struct adit_admission *a =
         ADIT_NEW(adit_worker_mem(w), struct adit_admission);
 
-    (void)cfg;
     if (a == NULL)
         return ADIT_ENOMEM;
     a->w = w;
+    a->is_silent = strcmp(cfg->url, FAKE_SILENT) == 0;
     adit_list_init(&a->ops);
     *out = a;
     return ADIT_OK;
@@ -122,7 +123,7 @@ adit_admission_ask(struct adit_admission *a,
     *out = NULL;
     if (!a->is_closing) {
         make_answer(a->w, &said);
-        if (draw(a->w, 4) != 0)
+        if (a->is_silent || draw(a->w, 4) != 0)
             op = ADIT_NEW(adit_worker_mem(a->w), struct adit_admission_op);
     }
     if (op == NULL) {
@@ -134,7 +135,8 @@ adit_admission_ask(struct adit_admission *a,
     op->ctx = ctx;
     op->timer = (struct adit_timer){ .fn = on_due, .ctx = op };
     adit_list_push_tail(&a->ops, &op->link);
-    arm(a->w, &op->timer, 5000);
+    if (!a->is_silent)
+        arm(a->w, &op->timer, 5000);
     *out = op;
 }
 

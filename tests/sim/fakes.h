@@ -14,4 +14,7 @@
         "anonymous", "listed", "unlimited", "gold", "iron", "lead", "tin"     \
     }
 
+/* The URL of a service that never answers. */
+#define FAKE_SILENT "http://silent/"
+
 #endif

@@ -12,4 +12,5 @@ check_PROGRAMS += %D%/random
 tests_sim_random_SOURCES = %D%/random.c %D%/fakes.c %D%/fakes.h
 check_PROGRAMS += %D%/caps
 check_PROGRAMS += %D%/classes
+tests_sim_classes_SOURCES = %D%/classes.c %D%/fakes.c %D%/fakes.h
 check_PROGRAMS += %D%/rates
