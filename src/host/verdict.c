@@ -410,7 +410,8 @@ destination(struct adit_relay *r, const struct adit_peerid *peer)
     if (acct != NULL) {
         w = acct->standing;
         if (acct->forced != ADIT_NO_CLASS)
-            w.cls = acct->forced;
+            w = (struct adit_standing){ .cls = acct->forced,
+                                        .why = ADIT_CLASS_BY_OPERATOR };
     }
     return w;
 }
