@@ -88,6 +88,8 @@ describe(struct adit_relay *r, const struct adit_peerid *peer,
         ip = adit_endpoint_ip(&out->remote);
     }
     if (a != NULL) {
+        adit_account_moved(a, 0,
+                           adit_relay_unix_s(r)); /* today, no other day */
         cls = adit_books_class(r, a, &why);
         out->day_bytes = a->day_bytes;
         out->month_bytes = a->month_bytes;
