@@ -102,6 +102,7 @@ static void
 on_conn_end(void *ctx, struct adit_hconn *hc, adit_err why, const char *text)
 {
     struct adit_relay *r = ctx;
+    uint32_t n = adit_rsvp_n(r->table);
     struct adit_hconn *other;
 
     (void)why;
@@ -118,6 +119,9 @@ on_conn_end(void *ctx, struct adit_hconn *hc, adit_err why, const char *text)
         return;
     }
     adit_rsvp_disconnected(r->table, &hc->peer->id, adit_relay_now(r));
+    /* Without a grace it is gone. */
+    adit_metric_add(r->h->metrics, ADIT_M_RSVP_CLOSED,
+                    n - adit_rsvp_n(r->table));
     adit_books_unreserved(r, &hc->peer->id);
     adit_relay_arm(r);
 }
