@@ -11,6 +11,13 @@
 /* How often quotas are looked at where no ledger's flush does it. */
 #define COUNT_US (5 * ADIT_S)
 
+/*
+ * Refusals an hour that are written for peers who have no account: anybody
+ * makes peer ids, and each that is refused is a row that stays as long as
+ * days are kept.  Arbitrary: some 10 MB a day at most.
+ */
+#define STRANGERS_PER_HOUR 1000
+
 /* ---- counting -------------------------------------------------------------- */
 
 static void
@@ -100,6 +107,8 @@ collect(void *ctx)
             continue;
         adit_bridge_counts(p->bridge, &now);
         count(p, &now);
+        adit_books_set_rate(r, p->src_acct);
+        adit_books_set_rate(r, p->dst_acct);
         src = is_spent(r, p->src_acct);
         dst = is_spent(r, p->dst_acct);
         if (r->rules->wider ? src && dst : src || dst)
@@ -140,11 +149,24 @@ adit_books_watch(struct adit_relay *r)
 
 /* ---- what happens ------------------------------------------------------------ */
 
+/* One of whom nothing is known may be a name made up for this request. */
+static bool
+may_write_refusal(struct adit_relay *r, const struct adit_peerid *peer)
+{
+    static const char key[] = "stranger";
+    uint64_t value;
+    uint32_t retry_s;
+
+    return adit_account_get(&r->accounts, peer) != NULL ||
+           adit_pace_take(&r->pace, adit_slice_str(key), STRANGERS_PER_HOUR,
+                          adit_relay_now(r), &value, &retry_s) == ADIT_OK;
+}
+
 void
 adit_books_refused(struct adit_relay *r, const struct adit_peerid *peer,
                    enum adit_rule rule)
 {
-    if (r->ledger != NULL)
+    if (r->ledger != NULL && may_write_refusal(r, peer))
         adit_ledger_refused(r->ledger, peer, rule);
 }
 

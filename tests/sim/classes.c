@@ -76,7 +76,7 @@ pass(struct stage *s, int64_t us)
 
 /* Nobody has reserved yet; all limits are aditd's own. */
 static struct stage *
-begin(uint64_t seed, size_t want)
+begin_with(uint64_t seed, size_t want, enum adit_ledger_kind ledger)
 {
     struct stage *s = calloc(1, sizeof(*s));
     struct sim_config cfg = { .seed = seed,
@@ -85,9 +85,16 @@ begin(uint64_t seed, size_t want)
 
     sim_defaults(&s->cfg);
     s->cfg.relay_enabled = true;
+    s->cfg.ledger_backend = ledger;
     run_init_with(&s->r, &cfg, &s->cfg, want);
     raw_kit_init(&s->kit, &s->r.w);
     return s;
+}
+
+static struct stage *
+begin(uint64_t seed, size_t want)
+{
+    return begin_with(seed, want, ADIT_LEDGER_NONE);
 }
 
 static void
@@ -300,6 +307,32 @@ test_the_operator_has_the_last_word(void **state)
     end(s);
 }
 
+/* The class that he gives a peer has its own limits, not those that the
+ * admission service gave it before. */
+static void
+test_his_class_is_whole(void **state)
+{
+    struct stage *s = begin(17, SIZE_MAX / 2);
+    struct adit_account *b;
+    struct adit_circuit_terms t;
+
+    (void)state;
+    reserved(s);
+    b = adit_account_get(&relay(s)->accounts, &s->r.b->identity.id);
+    assert_non_null(b);
+    b->standing = (struct adit_standing){ .why = ADIT_CLASS_BY_ADMISSION,
+                                          .limits = { .data_bytes = 4096 } };
+    assert_int_equal(
+        adit_relay_set_class(relay(s), &s->r.a->identity.id, "listed"),
+        ADIT_OK);
+    assert_int_equal(
+        adit_relay_set_class(relay(s), &s->r.b->identity.id, "listed"),
+        ADIT_OK);
+    t = terms_of_a_circuit(s);
+    assert_int_equal(t.data_bytes, 1 << 30);
+    end(s);
+}
+
 /* ---- an hour's requests -------------------------------------------------------- */
 
 static void
@@ -385,6 +418,103 @@ test_quota_falls_to_another_class(void **state)
     t = terms_of_a_circuit(s);
     assert_int_equal(t.data_bytes, 1 << 20);
     assert_int_equal(t.duration_s, 60);
+    end(s);
+}
+
+/* Its rate too, while the circuit goes on. */
+static void
+test_quota_falls_under_a_circuit(void **state)
+{
+    struct stage *s = begin(13, SIZE_MAX / 2);
+    const struct adit_account *a;
+
+    (void)state;
+    set(s, "class.listed.subnets", "0.0.0.0/0");
+    set(s, "class.listed.circuit_bytes", "0");
+    set(s, "class.listed.day_bytes", "64KiB");
+    set(s, "class.listed.over_quota", "slow");
+    set(s, "class.slow.peer_bytes_s", "20KiB");
+    reload(s);
+    reserved(s);
+    assert_true(run_dial(&s->r));
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, has_circuit, s));
+    pass(s, 6 * ADIT_S);
+    a = adit_account_get(&relay(s)->accounts, &s->r.a->identity.id);
+    assert_non_null(a);
+    assert_int_equal(a->rate.bytes_s, 20480);
+    sim_cut(&s->r.w, s->r.a);
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, run_is_over, &s->r));
+    pass(s, 5 * ADIT_S);
+    end(s);
+}
+
+/* What is shown as of today is of today. */
+static void
+test_what_is_shown_of_a_day(void **state)
+{
+    struct stage *s = begin(14, RELAYED);
+    struct adit_relay_peer_info info;
+
+    (void)state;
+    reserved(s);
+    assert_int_equal(exchange(s), ADIT_OK);
+    assert_true(adit_relay_peer(relay(s), &s->r.b->identity.id, &info));
+    assert_true(info.day_bytes > 2 * RELAYED);
+    s->r.w.unix_s += 86400;
+    pass(s, ADIT_S);
+    assert_true(adit_relay_peer(relay(s), &s->r.b->identity.id, &info));
+    assert_int_equal(info.day_bytes, 0);
+    assert_true(info.month_bytes > 2 * RELAYED);
+    end(s);
+}
+
+/* ---- books ---------------------------------------------------------------------- */
+
+/* Names that are made up are not written for ever. */
+static void
+test_refusals_of_strangers_are_bounded(void **state)
+{
+    struct stage *s = begin_with(15, RELAYED, ADIT_LEDGER_SQLITE);
+    unsigned before;
+    struct raw *v;
+
+    (void)state;
+    set(s, "class.anonymous.may_reserve", "no");
+    reload(s);
+    v = raw_ready(&s->kit, s->r.relay, 7);
+    for (int i = 0; i < 1100; i++) {
+        assert_int_not_equal(raw_wait(v, raw_reserve(v)), OK);
+        if (i % 100 != 99)
+            continue;
+        raw_free(v, false);
+        v = raw_ready(&s->kit, s->r.relay, 7);
+    }
+    assert_in_range(fake_n_refusals, 900, 1002);
+    /* Of one who is known each is. */
+    assert_int_equal(
+        adit_relay_set_class(relay(s), &s->kit.identity.id, "anonymous"),
+        ADIT_OK);
+    before = fake_n_refusals;
+    for (int i = 0; i < 10; i++)
+        assert_int_not_equal(raw_wait(v, raw_reserve(v)), OK);
+    assert_int_equal(fake_n_refusals, before + 10);
+    raw_free(v, false);
+    end(s);
+}
+
+/* A reservation that ends with its connection is closed like others. */
+static void
+test_without_grace_it_is_counted(void **state)
+{
+    struct stage *s = begin(16, RELAYED);
+
+    (void)state;
+    set(s, "reservation.grace", "0");
+    reload(s);
+    reserved(s);
+    sim_cut(&s->r.w, s->r.b);
+    pass(s, ADIT_S);
+    assert_int_equal(metric(s, ADIT_M_RSVP_CLOSED), 1);
     end(s);
 }
 
@@ -574,6 +704,11 @@ main(void)
         cmocka_unit_test(test_quota_falls_to_another_class),
         cmocka_unit_test(test_reload_loses_no_circuit),
         cmocka_unit_test(test_reload_while_admission_is_asked),
+        cmocka_unit_test(test_quota_falls_under_a_circuit),
+        cmocka_unit_test(test_what_is_shown_of_a_day),
+        cmocka_unit_test(test_refusals_of_strangers_are_bounded),
+        cmocka_unit_test(test_without_grace_it_is_counted),
+        cmocka_unit_test(test_his_class_is_whole),
         cmocka_unit_test(test_a_bad_configuration_says_why),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_drain_has_a_deadline),

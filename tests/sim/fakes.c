@@ -10,6 +10,8 @@
 #define MAX_PEERS 16
 #define MAX_ASKED 64
 
+unsigned fake_n_refusals;
+
 static uint32_t
 draw(struct adit_worker *w, uint32_t below)
 {
@@ -293,6 +295,7 @@ adit_ledger_refused(struct adit_ledger *l, const struct adit_peerid *peer,
 {
     adit_assert(rule > ADIT_RULE_NONE && rule < ADIT_N_RULES);
     (void)find(l, peer);
+    fake_n_refusals++;
 }
 
 void

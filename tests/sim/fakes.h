@@ -14,6 +14,9 @@
         "anonymous", "listed", "unlimited", "gold", "iron", "lead", "tin"     \
     }
 
+/* Refusals that ledgers were told. */
+extern unsigned fake_n_refusals;
+
 /* The URL of a service that never answers. */
 #define FAKE_SILENT "http://silent/"
 
