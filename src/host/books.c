@@ -259,6 +259,17 @@ on_mark(void *ctx, const struct adit_ledger_mark *m)
 
     if (m == NULL)
         return;
+    if (m->is_banned && m->until_unix_s != 0 &&
+        m->until_unix_s <=
+            adit_relay_unix_s(r)) { /* while we were not there */
+        struct adit_ledger_mark over = *m;
+
+        over.is_banned = false;
+        over.until_unix_s = 0;
+        adit_ledger_mark(r->ledger, &over);
+        if (over.class_name[0] == '\0')
+            return;
+    }
     a = adit_account_hold(&r->accounts, &m->peer);
     if (a == NULL)
         return;

@@ -231,6 +231,7 @@ adit_relay_ban(struct adit_relay *r, const struct adit_peerid *peer,
     log_mark(r, "peer.banned", peer, NULL);
     adit_relay_kick(r, peer);
     adit_account_drop(&r->accounts, a);
+    adit_accounts_sweep(&r->accounts, adit_relay_unix_s(r));
     return ADIT_OK;
 }
 

@@ -345,6 +345,7 @@ remap(struct adit_relay *r, const struct adit_rules *old)
         reclassify(r, a);
         adit_books_set_rate(r, a);
     }
+    adit_accounts_sweep(&r->accounts, adit_relay_unix_s(r));
 }
 
 /* One that stays the same keeps what it is asked. */

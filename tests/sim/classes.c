@@ -307,6 +307,48 @@ test_the_operator_has_the_last_word(void **state)
     end(s);
 }
 
+static size_t
+n_accounts(struct stage *s)
+{
+    return relay(s)->accounts.peers.n;
+}
+
+/* Words of his that are over are forgotten: bans when they end, a class when
+ * there is none of that name any more. */
+static void
+test_words_that_are_over(void **state)
+{
+    struct stage *s = begin_with(18, RELAYED, ADIT_LEDGER_SQLITE);
+    struct adit_peerid who = s->kit.identity.id;
+    struct adit_ledger_mark old = { .is_banned = true, .until_unix_s = 1 };
+
+    (void)state;
+    reserved(s);
+    for (uint8_t i = 0; i < 5; i++) {
+        who.b[who.n - 1] = i;
+        assert_int_equal(adit_relay_ban(relay(s), &who, s->r.w.unix_s + 1 + i),
+                         ADIT_OK);
+    }
+    assert_int_equal(n_accounts(s), 1 + 5);
+    pass(s, 10 * ADIT_S);
+    assert_int_equal(adit_relay_ban(relay(s), &who, 0), ADIT_OK);
+    assert_int_equal(n_accounts(s), 1 + 1);
+    adit_relay_unban(relay(s), &who);
+    /* That the ledger still has of an earlier run. */
+    old.peer = who;
+    adit_ledger_mark(adit_relay_ledger(relay(s)), &old);
+    assert_int_equal(n_accounts(s), 1);
+
+    set(s, "class.gold.peers", "");
+    reload(s);
+    assert_int_equal(adit_relay_set_class(relay(s), &who, "gold"), ADIT_OK);
+    assert_int_equal(n_accounts(s), 2);
+    s->cfg.n_classes = 3;
+    reload(s);
+    assert_int_equal(n_accounts(s), 1);
+    end(s);
+}
+
 /* The class that he gives a peer has its own limits, not those that the
  * admission service gave it before. */
 static void
@@ -708,6 +750,7 @@ main(void)
         cmocka_unit_test(test_what_is_shown_of_a_day),
         cmocka_unit_test(test_refusals_of_strangers_are_bounded),
         cmocka_unit_test(test_without_grace_it_is_counted),
+        cmocka_unit_test(test_words_that_are_over),
         cmocka_unit_test(test_his_class_is_whole),
         cmocka_unit_test(test_a_bad_configuration_says_why),
         cmocka_unit_test(test_drain),
