@@ -20,4 +20,7 @@ extern unsigned fake_n_refusals;
 /* The URL of a service that never answers. */
 #define FAKE_SILENT "http://silent/"
 
+/* What that of one begins with which allows everything, in its time. */
+#define FAKE_KIND "http://kind/"
+
 #endif
