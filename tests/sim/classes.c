@@ -732,6 +732,99 @@ test_drain_has_a_deadline(void **state)
     end(s);
 }
 
+static void
+on_connected(void *ctx, adit_err e, struct adit_hconn *hc, const char *why)
+{
+    bool *is_done = ctx;
+
+    (void)why;
+    assert_int_equal(e, ADIT_OK);
+    assert_non_null(hc);
+    *is_done = true;
+}
+
+static bool
+is_set(void *ctx)
+{
+    return *(bool *)ctx;
+}
+
+static void
+on_reserved(void *ctx, struct adit_reserve *x, bool renewed)
+{
+    (void)x;
+    (void)renewed;
+    *(bool *)ctx = true;
+}
+
+static void
+on_lost(void *ctx, struct adit_reserve *x, adit_err why, uint32_t status,
+        const char *text, int64_t retry_us)
+{
+    (void)ctx;
+    (void)x;
+    (void)why;
+    (void)status;
+    (void)text;
+    (void)retry_us;
+}
+
+static const struct adit_reserve_events reserve_events = { on_reserved,
+                                                           on_lost };
+
+/* `of` reserves at `at`. */
+static struct adit_reserve *
+reserve_at(struct stage *s, struct sim_node *of, struct sim_node *at)
+{
+    struct adit_reserve *x;
+    bool is_done = false;
+
+    assert_int_equal(adit_reserve_new(sim_host(of), &at->addr, 1,
+                                      &reserve_events, &is_done, &x),
+                     ADIT_OK);
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, is_set, &is_done));
+    return x;
+}
+
+/* A relay that is a client of another, which is one of its own: with the
+ * reserved connection the circuit over it goes. */
+static void
+test_drain_of_one_who_dials(void **state)
+{
+    struct stage *s = begin(19, RELAYED);
+    struct sim_node *other = sim_add(&s->r.w, &s->cfg);
+    struct adit_maddr to = other->addr;
+    struct adit_connect_config cc = { .peer = s->r.a->identity.id,
+                                      .addrs = &to,
+                                      .n = 1,
+                                      .mode = ADIT_CONNECT_ANY,
+                                      .timeout_us = 60 * ADIT_S };
+    struct adit_connect *connect;
+    struct adit_reserve *mine, *its;
+    bool is_done = false;
+
+    (void)state;
+    sim_cut(&s->r.w, s->r.b);
+    mine = reserve_at(s, s->r.a, other);
+    assert_int_equal(
+        adit_maddr_push(&to, ADIT_MA_P2P_CIRCUIT, ADIT_SLICE_NONE), ADIT_OK);
+    assert_int_equal(adit_maddr_push(&to, ADIT_MA_P2P,
+                                     adit_peerid_bytes(&s->r.a->identity.id)),
+                     ADIT_OK);
+    assert_int_equal(adit_connect_start(sim_host(s->r.relay), &cc,
+                                        on_connected, &is_done, &connect),
+                     ADIT_OK);
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, is_set, &is_done));
+    its = reserve_at(s, other, s->r.relay);
+    adit_relay_drain(relay(s));
+    pass(s, 60 * ADIT_S);
+    assert_int_equal(adit_relay_drain_state(relay(s)), ADIT_DRAIN_DONE);
+    assert_int_equal(adit_relay_n_reservations(relay(s)), 0);
+    adit_reserve_free(mine);
+    adit_reserve_free(its);
+    end(s);
+}
+
 int
 main(void)
 {
@@ -754,6 +847,7 @@ main(void)
         cmocka_unit_test(test_his_class_is_whole),
         cmocka_unit_test(test_a_bad_configuration_says_why),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_of_one_who_dials),
         cmocka_unit_test(test_drain_has_a_deadline),
     };
 
