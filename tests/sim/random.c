@@ -217,8 +217,8 @@ add_class(struct random_run *r, struct adit_node_config *cfg, const char *cls)
     snprintf(text, sizeof(text), "%us", 2 + (unsigned)sim_rand(&r->w, 30));
     set(cfg, cls, "reservation_ttl", text);
     set_n(cfg, cls, "reservations", some(r, 4), "");
-    set_n(cfg, cls, "reservations_per_hour", some(r, 20), "");
-    set_n(cfg, cls, "circuits_per_hour", some(r, 20), "");
+    set_n(cfg, cls, "reservations_per_hour", some(r, 60), "");
+    set_n(cfg, cls, "circuits_per_hour", some(r, 60), "");
     set_n(cfg, cls, "circuits", some(r, 4), "");
     set_n(cfg, cls, "circuit_bytes", some(r, 40000), "B");
     set_n(cfg, cls, "circuit_bytes_s", some(r, 20000), "B");
@@ -242,7 +242,7 @@ join_classes(struct random_run *r, struct adit_node_config *cfg)
         const char *cls = cfg->classes[i].name;
         const char *to = cfg->classes[sim_rand(&r->w, cfg->n_classes)].name;
 
-        if (sim_rand(&r->w, 3) == 0)
+        if (sim_rand(&r->w, 8) == 0)
             set(cfg, cls, "may_dial", to);
         if (sim_rand(&r->w, 3) != 0 && strcmp(to, cls) != 0)
             set(cfg, cls, "over_quota", to);
@@ -279,10 +279,10 @@ make_config(struct random_run *r, struct adit_node_config *cfg)
     cfg->drain_group = 1 + sim_rand(&r->w, 3);
     cfg->drain_threshold = sim_rand(&r->w, 3);
     for (size_t t = 0; t < ADIT_N_CAP_THINGS; t++)
-        if (sim_rand(&r->w, 3) == 0)
+        if (sim_rand(&r->w, 6) == 0)
             for (size_t i = 0; i < ADIT_N_CAP_SCOPES; i++)
                 cfg->caps[t][i] = some(r, t == ADIT_CAP_STREAMS ? 60 : 12);
-    if (sim_rand(&r->w, 2) == 0)
+    if (sim_rand(&r->w, 3) == 0)
         snprintf(cfg->admission_url, sizeof(cfg->admission_url),
                  "http://fake/%u", (unsigned)sim_rand(&r->w, 3));
 }
@@ -351,7 +351,8 @@ operate(struct random_run *r)
         e = adit_relay_set_class(relay, who, "");
         break;
     case 7:
-        adit_relay_drain(relay);
+        if (sim_rand(&r->w, 3) == 0)
+            adit_relay_drain(relay);
         break;
     case 8:
     case 9:
@@ -389,6 +390,58 @@ calm_down(struct random_run *r)
         if (adit_relay_set_class(relay, who, "") != ADIT_OK)
             fail_msg("a class");
     }
+}
+
+/* Whatever was just done: classes are classes, and who holds an account is
+ * there. */
+static void
+check(const struct random_run *r, uint64_t seed)
+{
+    struct adit_relay *relay = adit_node_relay(r->relay->node);
+    struct adit_list *hops = &relay->hops;
+    const char *what = NULL;
+    uint32_t n_classes = (uint32_t)relay->rules->n_classes, n_rsvps = 0;
+    uint32_t n_in_classes = 0, n_circuits = 0;
+
+    for (struct adit_account *a = adit_account_next(&relay->accounts, NULL);
+         a != NULL; a = adit_account_next(&relay->accounts, a)) {
+        uint32_t n_holds = a->is_reserved;
+        struct adit_rsvp_info i = { .cls = ADIT_NO_CLASS };
+        bool has = adit_rsvp_get(relay->table, &a->peer,
+                                 (struct adit_instant){ 0 }, &i);
+
+        ADIT_LIST_EACH(n, tmp, hops)
+        {
+            const struct adit_hop *p =
+                ADIT_CONTAINER_OF(n, const struct adit_hop, link);
+
+            n_holds += (p->src_acct == a) + (p->dst_acct == a);
+            n_circuits += p->src_acct == a;
+        }
+        n_rsvps += has && i.has;
+        if (a->standing.cls >= n_classes ||
+            (a->forced != ADIT_NO_CLASS && a->forced >= n_classes) ||
+            (i.cls != ADIT_NO_CLASS && i.cls >= n_classes))
+            what = "a class that there is not";
+        if (has && i.has != a->is_reserved)
+            what = "a reservation that the account does not know";
+        if (a->n_holds < n_holds ||
+            (relay->n_waiting == 0 && a->n_holds != n_holds))
+            what = "a hold by nobody";
+        if ((a->n_holds > 0 || a->is_banned || a->forced != ADIT_NO_CLASS) &&
+            adit_list_is_linked(&a->idle_link))
+            what = "an idle account that is not";
+    }
+    for (uint8_t i = 0; i < ADIT_MAX_CLASSES; i++)
+        n_in_classes += adit_rsvp_n_of(relay->table, i);
+    if (n_rsvps != adit_rsvp_n(relay->table))
+        what = "a reservation without an account";
+    if (n_in_classes > n_rsvps)
+        what = "more reservations in classes than there are";
+    if (n_circuits != adit_rsvp_n_circuits(relay->table))
+        what = "a circuit of no hop stream";
+    if (what != NULL)
+        fail_msg("seed %llu: %s", (unsigned long long)seed, what);
 }
 
 /* Nothing is counted, held or waited for. */
@@ -577,6 +630,7 @@ one_seed(uint64_t seed, bool verbose, uint64_t *n_open, uint64_t *n_back)
             operate(r);
         sim_run(&r->w, (int64_t)sim_rand(&r->w, 1u << sim_rand(&r->w, 22)),
                 NULL, NULL);
+        check(r, seed);
     }
     for (size_t i = 0; i < N_DIALS; i++) {
         if (r->d[i].s != NULL)
