@@ -349,6 +349,28 @@ test_words_that_are_over(void **state)
     end(s);
 }
 
+/* The ledger says only after a while whom he banned before a restart. */
+static void
+test_a_ban_that_is_read_late(void **state)
+{
+    struct stage *s = begin_with(20, SIZE_MAX / 2, ADIT_LEDGER_SQLITE);
+    struct adit_ledger_mark m = { .is_banned = true };
+
+    (void)state;
+    reserved(s);
+    assert_true(run_dial(&s->r));
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, has_circuit, s));
+    m.peer = s->r.a->identity.id;
+    adit_ledger_mark(adit_relay_ledger(relay(s)), &m);
+    assert_true(sim_run(&s->r.w, ADIT_S, run_is_over, &s->r));
+    assert_int_equal(adit_relay_n_circuits(relay(s)), 0);
+    m.peer = s->r.b->identity.id;
+    adit_ledger_mark(adit_relay_ledger(relay(s)), &m);
+    assert_int_equal(adit_relay_n_reservations(relay(s)), 0);
+    pass(s, 5 * ADIT_S);
+    end(s);
+}
+
 /* The class that he gives a peer has its own limits, not those that the
  * admission service gave it before. */
 static void
@@ -844,6 +866,7 @@ main(void)
         cmocka_unit_test(test_refusals_of_strangers_are_bounded),
         cmocka_unit_test(test_without_grace_it_is_counted),
         cmocka_unit_test(test_words_that_are_over),
+        cmocka_unit_test(test_a_ban_that_is_read_late),
         cmocka_unit_test(test_his_class_is_whole),
         cmocka_unit_test(test_a_bad_configuration_says_why),
         cmocka_unit_test(test_drain),
