@@ -26,10 +26,10 @@ struct adit_relay {
     struct adit_accounts accounts;
     struct adit_pace pace;
     struct adit_judge judge;
-    struct adit_timer timer;  /* the table's next deadline */
-    struct adit_list hops;    /* struct adit_hop */
-    struct adit_list waiting; /* verdicts under way */
-    size_t n_waiting;
+    struct adit_timer timer;          /* the table's next deadline */
+    struct adit_list hops;            /* struct adit_hop */
+    struct adit_list waiting;         /* verdicts under way */
+    size_t n_waiting, n_for_totals;   /* of them for a peer's totals */
     struct adit_admission *admission; /* NULL: nobody is asked */
     struct adit_ledger *ledger;       /* NULL: none is kept */
     struct adit_timer count_timer;    /* without a ledger: quotas' look */

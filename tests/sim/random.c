@@ -462,7 +462,8 @@ nothing_left(const struct random_run *r, uint64_t seed)
     for (size_t i = 0; i < ADIT_N_CAP_THINGS; i++)
         if (caps->n[i] != 0)
             what = "a cap's count";
-    if (relay->n_waiting != 0 || !adit_list_is_empty(&relay->waiting))
+    if (relay->n_waiting != 0 || relay->n_for_totals != 0 ||
+        !adit_list_is_empty(&relay->waiting))
         what = "a verdict";
     if (!adit_list_is_empty(&relay->hops))
         what = "a hop stream";
