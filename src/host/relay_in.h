@@ -37,6 +37,7 @@ struct adit_relay {
     struct adit_timer drain_timer;
     struct adit_instant drain_by;
     uint64_t last_circuit_id;
+    struct adit_instant sweep_next; /* of accounts; not before */
     bool warned_address;
 };
 

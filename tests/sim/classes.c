@@ -330,7 +330,7 @@ test_words_that_are_over(void **state)
                          ADIT_OK);
     }
     assert_int_equal(n_accounts(s), 1 + 5);
-    pass(s, 10 * ADIT_S);
+    pass(s, 61 * ADIT_S);
     assert_int_equal(adit_relay_ban(relay(s), &who, 0), ADIT_OK);
     assert_int_equal(n_accounts(s), 1 + 1);
     adit_relay_unban(relay(s), &who);
