@@ -45,8 +45,6 @@ struct adit_account {
     bool is_reserved; /* its reservation holds it */
     bool is_banned;
     bool is_known;  /* a ledger told its totals of this day and month */
-    uint8_t cls;    /* as it was last judged */
-    uint8_t why;    /* enum adit_class_why */
     uint8_t forced; /* the operator's; ADIT_NO_CLASS */
     uint32_t n_holds;
     int64_t banned_until_unix_s;      /* 0: for good */
@@ -78,6 +76,10 @@ struct adit_account *adit_account_hold(struct adit_accounts *as,
                                        const struct adit_peerid *peer);
 /* It may be gone after it. */
 void adit_account_drop(struct adit_accounts *as, struct adit_account *a);
+
+/* Lets go of those that nothing but an operator's word held which is over.
+ * O(n): when he speaks, not for strangers. */
+void adit_accounts_sweep(struct adit_accounts *as, int64_t unix_s);
 
 /* It moved `n` bytes, either way, at `unix_s`. */
 void adit_account_moved(struct adit_account *a, uint64_t n, int64_t unix_s);

@@ -236,6 +236,40 @@ test_a_ban_ends(void **state)
     assert_null(adit_account_get(&r->as, &p));
 }
 
+/* Words that are over hold nobody, and nobody has to come for that. */
+static void
+test_a_sweep(void **state)
+{
+    struct rig *r = *state;
+    struct adit_account *a;
+
+    for (uint32_t i = 0; i < 6; i++) {
+        struct adit_peerid p = peer(i);
+
+        a = adit_account_hold(&r->as, &p);
+        a->is_banned = i < 4;
+        a->banned_until_unix_s = i == 0 ? 0 : NOON + i; /* 0: for good */
+        if (i == 3)
+            adit_account_moved(a, 1, NOON);
+        if (i == 4)
+            a->forced = 2;
+        if (i < 5) /* the last is held */
+            adit_account_drop(&r->as, a);
+    }
+    assert_int_equal(r->as.peers.n, 6);
+    adit_accounts_sweep(&r->as, NOON);
+    assert_int_equal(r->as.peers.n, 6);
+    adit_accounts_sweep(&r->as, NOON + 2);
+    assert_int_equal(r->as.peers.n, 4); /* 1 and 2 are gone */
+    adit_accounts_sweep(&r->as, NOON + 3);
+    assert_int_equal(r->as.peers.n, 4); /* 3 knows something */
+    assert_int_equal(r->as.n_idle, 1);
+    adit_accounts_sweep(&r->as, NOON + 3);
+    assert_int_equal(r->as.n_idle, 1);
+    adit_account_drop(&r->as, a);
+    assert_int_equal(r->as.peers.n, 3);
+}
+
 int
 main(void)
 {
@@ -251,6 +285,7 @@ main(void)
             test_a_ledger_is_asked_again_in_another_day, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_totals_of_others, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_a_sweep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_ban_ends, set_up, tear_down),
     };
 
