@@ -37,19 +37,24 @@ adit_batch_init(struct adit_batch *b, struct adit_mem *mem,
 }
 
 void
+adit_batch_drop(struct adit_batch *b)
+{
+    struct adit_entry *e = b->entries;
+
+    b->entries = e->next;
+    if (e->refused != NULL)
+        adit_mem_free(b->mem, e->refused,
+                      e->cap_refused * sizeof(*e->refused));
+    ADIT_FREE(b->mem, e);
+}
+
+void
 adit_batch_fini(struct adit_batch *b)
 {
     if (b->mem == NULL)
         return;
-    while (b->entries != NULL) {
-        struct adit_entry *e = b->entries;
-
-        b->entries = e->next;
-        if (e->refused != NULL)
-            adit_mem_free(b->mem, e->refused,
-                          e->cap_refused * sizeof(*e->refused));
-        ADIT_FREE(b->mem, e);
-    }
+    while (b->entries != NULL)
+        adit_batch_drop(b);
     while (b->records != NULL) {
         struct adit_record_node *r = b->records;
 

@@ -69,6 +69,10 @@ struct adit_entry *adit_batch_get(const struct adit_batch *b,
                                   const struct adit_peerid *peer,
                                   int64_t day_unix_s);
 
+/* Free the first entry.  The batch is not to be asked or added to any more:
+ * its map still names it. */
+void adit_batch_drop(struct adit_batch *b);
+
 /* False: the bound is reached, or no memory; nothing was added. */
 bool adit_batch_add(struct adit_batch *b, const struct adit_peerid *peer,
                     int64_t now_unix_s, int64_t day_unix_s,

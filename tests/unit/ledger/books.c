@@ -118,6 +118,7 @@ on_rows(void *ctx, adit_err e, const char *text,
 void
 books_turn(struct books *b)
 {
+    b->now.us++; /* for what is left to the next turn */
     adit_worker_turn(b->w, b->now, b->unix_s);
 }
 

@@ -4,6 +4,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -20,7 +21,8 @@ struct server {
     char dir[64];
     char path[80]; /* its socket */
     const char *password;
-    bool keeps; /* what it was told survives a kill -9 */
+    bool keeps;    /* what it was told survives a kill -9 */
+    unsigned port; /* 0: the socket alone */
     pid_t pid;
 };
 
@@ -64,7 +66,7 @@ server_start(struct server *s)
     assert_true(s->pid >= 0);
     if (s->pid == 0) {
         char log[80];
-        char pw[80] = "";
+        char pw[80] = "", port[16];
         int null = open("/dev/null", O_RDWR);
 
         /* It ends with us, however that is, and holds no pipe of ours. */
@@ -72,13 +74,14 @@ server_start(struct server *s)
         dup2(null, 1);
         dup2(null, 2);
 
+        snprintf(port, sizeof(port), "%u", s->port);
         snprintf(log, sizeof(log), "%s/log", s->dir);
         if (s->password != NULL)
             snprintf(pw, sizeof(pw), "%s", s->password);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
+        execlp("redis-server", "redis-server", "--port", port, "--unixsocket",
                s->path, "--save", "", "--dir", s->dir, "--logfile", log,
-               "--appendonly", s->keeps ? "yes" : "no", "--appendfsync",
-               "always", "--requirepass", pw, (char *)NULL);
+               "--bind", "127.0.0.1", "--appendonly", s->keeps ? "yes" : "no",
+               "--appendfsync", "always", "--requirepass", pw, (char *)NULL);
         _exit(127);
     }
     for (unsigned i = 0; i < N_TRIES && !answers(s); i++) {
@@ -441,6 +444,63 @@ test_expiry(void **state)
     books_fini(&b);
 }
 
+/* A port that was free a moment ago. */
+static unsigned
+free_port(void)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET };
+    socklen_t n = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, n), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    close(fd);
+    return ntohs(a.sin_port);
+}
+
+/* By number, by name, and where nobody listens. */
+static void
+test_tcp(void **state)
+{
+    static const char *const hosts[] = { "127.0.0.1", "localhost" };
+    struct server s;
+    struct place p;
+    struct books *b;
+    char where[40];
+
+    (void)state;
+    own_server(&s, false, NULL);
+    server_kill(&s);
+    s.port = free_port();
+    server_start(&s);
+    if (s.pid == 0) {
+        print_message("port %u was taken meanwhile\n", s.port);
+        dir_end(s.dir);
+        skip();
+    }
+    place_at(&p, &s);
+    b = begin_at(&p);
+    for (unsigned i = 0; i < ADIT_NITEMS(hosts); i++) {
+        books_close(b);
+        snprintf(where, sizeof(where), "%s:%u", hosts[i], s.port);
+        b->cfg.redis = where;
+        books_open(b);
+        give(b, 1, 10, 0);
+        books_flush(b);
+        assert_int_equal(stored(b), 10 * (i + 1));
+    }
+    server_kill(&s);
+    give(b, 1, 10, 0);
+    b->now = adit_instant_add(b->now, BOOKS_FLUSH_US);
+    books_until(b, books_is_failing);
+    server_start(&s);
+    books_until(b, books_is_written);
+    assert_int_equal(stored(b), 10); /* it kept nothing */
+    books_fini(b);
+    server_end(&s);
+}
+
 static void
 test_where(void **state)
 {
@@ -496,6 +556,7 @@ main(void)
         cmocka_unit_test(test_password),
         cmocka_unit_test(test_fleet),
         cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_where),
     };
 
