@@ -744,6 +744,9 @@ start_node(struct adit_daemon *d)
                                                               : "",
             adit_node_why(d->node));
         return ADIT_EXIT_BIND;
+    case ADIT_EUNSUPPORTED: /* left out when this was built */
+        say("%s", adit_node_why(d->node));
+        return ADIT_EXIT_CONFIG;
     default:
         say("%s: %s", adit_err_text(e), adit_node_why(d->node));
         return ADIT_EXIT_OS;
