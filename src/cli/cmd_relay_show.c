@@ -264,9 +264,12 @@ print_ledger(struct show *s)
         return;
     }
     if (json_is_true(json_object_get(l, "ok"))) {
-        format_date(adit_cli_int(l, "written_unix_s"), at);
-        fprintf(s->out, "%-14s written %s, %" PRId64 " waiting\n", "ledger",
-                at, adit_cli_int(l, "pending"));
+        int64_t written = adit_cli_int(l, "written_unix_s");
+
+        format_date(written, at);
+        fprintf(s->out, "%-14s %s%s, %" PRId64 " waiting\n", "ledger",
+                written != 0 ? "written " : "nothing written yet",
+                written != 0 ? at : "", adit_cli_int(l, "pending"));
         return;
     }
     format_date(adit_cli_int(l, "failing_unix_s"), at);
