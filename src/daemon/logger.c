@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* For a reader that is slow, at the end. */
+/* At the end: a reader that takes nothing for so long is given up, and one
+ * that is slow after so many of these. */
 #define STOP_MS 1000
+#define STOP_MAX_WAITS 5
 
 /* Does stderr go to the journal?  It names its socket in the environment. */
 static bool
@@ -165,16 +167,32 @@ adit_logger_start(struct adit_logger *l)
     return ADIT_OK;
 }
 
+/* Is the thread through, as long as somebody reads? */
+static bool
+wait_for_end(struct adit_logger *l)
+{
+    struct pollfd f = { .fd = l->end.fd, .events = POLLIN };
+    size_t before = SIZE_MAX;
+
+    for (int i = 0; i < STOP_MAX_WAITS; i++) {
+        size_t left = atomic_load(&l->queued_bytes);
+
+        if (left >= before)
+            return false;
+        before = left;
+        if (poll(&f, 1, STOP_MS) == 1)
+            return true;
+    }
+    return false;
+}
+
 bool
 adit_logger_stop(struct adit_logger *l)
 {
-    struct pollfd f = { .events = POLLIN };
-
     if (!l->is_started)
         return true;
     adit_mailbox_post(&l->box, &l->bye);
-    f.fd = l->end.fd;
-    if (poll(&f, 1, STOP_MS) != 1)
+    if (!wait_for_end(l))
         return false;
     pthread_join(l->thread, NULL);
     l->is_started = false;
@@ -198,12 +216,14 @@ take_line(struct adit_logger *l, enum adit_log_level level, const char *line)
         write_all(out, n);
         return;
     }
-    if (atomic_load(&l->queued_bytes) + weight(n) > ADIT_LOGGER_QUEUE_BYTES ||
+    /* Taken first and then looked at, so that no two take the last room. */
+    if (atomic_fetch_add(&l->queued_bytes, weight(n)) + weight(n) >
+            ADIT_LOGGER_QUEUE_BYTES ||
         (e = malloc(weight(n))) == NULL) {
+        atomic_fetch_sub(&l->queued_bytes, weight(n));
         atomic_fetch_add(&l->n_dropped, 1);
         return;
     }
-    atomic_fetch_add(&l->queued_bytes, weight(n));
     e->n = n;
     memcpy(e->text, out, n);
     adit_mailbox_post(&l->box, &e->msg);

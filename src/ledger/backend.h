@@ -27,6 +27,7 @@ struct adit_job {
     struct adit_ledger *l; /* the worker's side only; NULL: it is closed */
     struct adit_mem *home_mem;
     bool is_posted; /* the clerk has it, or it is on its way back */
+    bool is_mailed; /* the clerk's: it lies in the mailbox already */
     enum adit_job_kind kind;
     int64_t now_unix_s; /* when it was posted, by the wall */
     adit_err e;

@@ -20,6 +20,10 @@ answer(struct adit_clerk *d, struct adit_job *job, adit_err e, const char *why)
 {
     job->e = e;
     snprintf(job->why, sizeof(job->why), "%s", e != ADIT_OK ? why : "");
+    if (job->is_mailed)
+        return;
+    if (e != ADIT_OK && job->kind == ADIT_JOB_BATCH)
+        adit_list_push_tail(&d->failed, &job->link);
     job->msg.next = NULL;
     job->msg.fn = job->back;
     adit_worker_post(d->home, &job->msg);
@@ -100,7 +104,14 @@ static void
 on_quit(struct adit_worker *w, struct adit_msg *m)
 {
     struct adit_clerk *d = ADIT_CONTAINER_OF(m, struct adit_clerk, quit);
+    struct adit_list *n;
 
+    /* `home` waits for us and reads no mail: what failed before we knew is
+     * as much in need of another try. */
+    while ((n = adit_list_pop_head(&d->failed)) != NULL) {
+        job_of(n)->is_mailed = true;
+        adit_list_push_tail(&d->queue, n);
+    }
     d->is_closing = true;
     d->close_by = adit_instant_add(adit_worker_now(w), ADIT_CLERK_CLOSE_US);
     if (adit_timer_set(w, &d->timer, d->close_by) != ADIT_OK)
@@ -114,6 +125,7 @@ on_job(struct adit_worker *w, struct adit_msg *m)
     struct adit_job *job = ADIT_CONTAINER_OF(m, struct adit_job, msg);
     struct adit_clerk *d = job->clerk;
 
+    adit_list_remove(&job->link); /* it has failed before */
     adit_list_push_tail(&d->queue, &job->link);
     adit_task_post(w, &d->next);
 }
@@ -173,6 +185,7 @@ adit_clerk_open(struct adit_clerk *d, struct adit_worker *home,
     *d = (struct adit_clerk){ .home = home, .backend = backend };
     adit_mem_init(&d->mem, NULL, SIZE_MAX);
     adit_list_init(&d->queue);
+    adit_list_init(&d->failed);
     d->next = (struct adit_task){ .fn = go_on, .ctx = d };
     d->timer.fn = on_timer;
     d->timer.ctx = d;

@@ -24,6 +24,9 @@ struct adit_clerk {
     pthread_t thread;
     struct adit_list queue; /* struct adit_job */
     struct adit_job *job;   /* the store has it */
+    /* Batches that were answered with a failure.  Each comes again, or lies
+     * in the mailbox of `home` when that closes. */
+    struct adit_list failed;
     struct adit_task next;
     bool is_closing;
     struct adit_instant close_by;
