@@ -744,6 +744,7 @@ start_node(struct adit_daemon *d)
                                                               : "",
             adit_node_why(d->node));
         return ADIT_EXIT_BIND;
+    case ADIT_EINVAL:       /* sockets that were handed over do not fit */
     case ADIT_EUNSUPPORTED: /* left out when this was built */
         say("%s", adit_node_why(d->node));
         return ADIT_EXIT_CONFIG;
