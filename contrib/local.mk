@@ -15,5 +15,5 @@ EXTRA_DIST += %D%/systemd/aditd.service.in %D%/systemd/aditd.socket
 CLEANFILES += %D%/systemd/aditd.service
 %D%/systemd/aditd.service: %D%/systemd/aditd.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
-	sed -e 's|@bindir[@]|$(bindir)|' -e 's|@sysconfdir[@]|$(sysconfdir)|' \
+	sed -e 's|@bindir[@]|$(bindir)|' \
 	  $(srcdir)/contrib/systemd/aditd.service.in > $@

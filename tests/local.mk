@@ -27,13 +27,12 @@ LOG_DRIVER = $(tap_driver)
 SH_LOG_DRIVER = $(tap_driver)
 # A test that hangs is a failed one.
 LOG_COMPILER = $(BASH_PATH) $(srcdir)/tests/tap.sh timeout -k 10 600
-EXTRA_DIST += tests/tap.sh
 SH_LOG_COMPILER = timeout -k 10 600 $(BASH_PATH)
 
 # Those test programs that have threads, for the TSan lane.
 thread_tests =
 
-EXTRA_DIST += %D%/integ/run %D%/image/run.sh
+EXTRA_DIST += %D%/tap.sh %D%/integ/run %D%/image/run.sh
 
 # The image and the compose file; needs a Docker, so it is no part of check.
 check-image: adit

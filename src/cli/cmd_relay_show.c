@@ -264,9 +264,12 @@ print_ledger(struct show *s)
         return;
     }
     if (json_is_true(json_object_get(l, "ok"))) {
-        format_date(adit_cli_int(l, "written_unix_s"), at);
-        fprintf(s->out, "%-14s written %s, %" PRId64 " waiting\n", "ledger",
-                at, adit_cli_int(l, "pending"));
+        int64_t written = adit_cli_int(l, "written_unix_s");
+
+        format_date(written, at);
+        fprintf(s->out, "%-14s %s%s, %" PRId64 " waiting\n", "ledger",
+                written != 0 ? "written " : "nothing written yet",
+                written != 0 ? at : "", adit_cli_int(l, "pending"));
         return;
     }
     format_date(adit_cli_int(l, "failing_unix_s"), at);
@@ -298,7 +301,7 @@ status_print(struct show *s)
     fprintf(s->out, "%-14s %s, for %s\n", "up since", at, span);
     if (json_is_object(config)) {
         format_date(adit_cli_int(config, "since_unix_s"), at);
-        fprintf(s->out, "%-14s the %" PRId64 "., of %s\n", "configuration",
+        fprintf(s->out, "%-14s number %" PRId64 ", of %s\n", "configuration",
                 adit_cli_int(config, "generation"), at);
     }
     print_list(s, "listens", "listens");
@@ -624,6 +627,17 @@ join(const json_t *v, char *out, size_t cap)
                               json_string_value(json_array_get(v, i)));
 }
 
+/* As the rule is called that refuses by it: connections_per_48. */
+static void
+cap_name(char *out, size_t cap, const char *thing, const char *scope)
+{
+    if (strcmp(scope, "node") == 0)
+        snprintf(out, cap, "%s", thing);
+    else
+        snprintf(out, cap, "%s_per_%s", thing,
+                 strcmp(scope, "net48") == 0 ? "48" : scope);
+}
+
 static void
 limit_row(struct show *s, const json_t *row)
 {
@@ -642,7 +656,7 @@ limit_row(struct show *s, const json_t *row)
                 /* Of most scopes nothing is said. */
                 if (json_integer_value(cap) == 0 && !t->is_exact)
                     continue;
-                snprintf(name, sizeof(name), "%s per %s", key, scope);
+                cap_name(name, sizeof(name), key, scope);
                 adit_cli_table_text(t, name);
                 adit_cli_table_text(t, "all");
                 limit_value(t, key, cap);

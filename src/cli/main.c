@@ -103,6 +103,16 @@ find(char ***argv)
     return NULL;
 }
 
+static void
+print_relay_usage(FILE *f)
+{
+    fputs("usage: adit relay COMMAND [OPTION]...\n\n", f);
+    for (size_t i = 0; i < ADIT_CLI_NITEMS(commands); i++)
+        if (strncmp(commands[i]->name, "relay ", 6) == 0)
+            fprintf(f, "  %-15s %s\n", commands[i]->name,
+                    commands[i]->summary);
+}
+
 /* `second` is what follows; NULL: nothing. */
 static int
 unknown(const char *first, const char *second)
@@ -111,11 +121,7 @@ unknown(const char *first, const char *second)
     char word[64];
 
     if (strcmp(first, "relay") == 0 && second == NULL) {
-        fputs("usage: adit relay COMMAND [OPTION]...\n\n", stderr);
-        for (size_t i = 0; i < ADIT_CLI_NITEMS(commands); i++)
-            if (strncmp(commands[i]->name, "relay ", 6) == 0)
-                fprintf(stderr, "  %-15s %s\n", commands[i]->name,
-                        commands[i]->summary);
+        print_relay_usage(stderr);
         return ADIT_CLI_USAGE;
     }
     snprintf(word, sizeof(word), "%s%s%s", first,
@@ -142,6 +148,10 @@ help(struct adit_cli *c, char **argv)
         print_usage(stdout);
         return ADIT_CLI_OK;
     }
+    if (strcmp(argv[0], "relay") == 0 && argv[1] == NULL) {
+        print_relay_usage(stdout);
+        return ADIT_CLI_OK;
+    }
     cmd = find(&argv);
     if (cmd == NULL)
         return unknown(argv[0], argv[1]);
@@ -165,6 +175,12 @@ run(struct adit_cli *c, char **argv)
         return help(c, argv + 1);
     if (strcmp(argv[0], "version") == 0 || strcmp(argv[0], "--version") == 0) {
         printf("adit %s\n", adit_version());
+        return ADIT_CLI_OK;
+    }
+    if (strcmp(argv[0], "relay") == 0 && argv[1] != NULL &&
+        (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+         strcmp(argv[1], "-h") == 0)) {
+        print_relay_usage(stdout);
         return ADIT_CLI_OK;
     }
     cmd = find(&argv);

@@ -676,32 +676,48 @@ log_classes(struct adit_daemon *d)
     }
 }
 
+/* Who may use it, in a sentence; NULL: anybody. */
+static const char *
+restriction(struct adit_daemon *d)
+{
+    if (!is(d, "access.allow_file", ""))
+        return "only who is on the allow list may reserve, and dial through "
+               "this relay";
+    if (is(d, "class.anonymous.may_reserve", "no"))
+        return is(d, "class.anonymous.may_dial", "none")
+                   ? "only who is in a class may reserve, and dial through "
+                     "this relay"
+                   : "only who is in a class may reserve; others may dial "
+                     "them through this relay";
+    if (!is(d, "admission.url", ""))
+        return "whoever admission.url admits may reserve and dial through "
+               "this relay";
+    return NULL;
+}
+
 /* An operator should know what he gives to strangers. */
 static void
 log_public(struct adit_daemon *d)
 {
-    static const char *const options[] = {
-        "reservation.max",  "circuit.max",   "rate.node_bytes_s",
-        "access.deny_file", "admission.url", NULL
-    };
-    bool is_listed = !is(d, "access.allow_file", "") ||
-                     is(d, "class.anonymous.may_reserve", "no");
-    bool is_asked = !is(d, "admission.url", "");
+    static const char *const options[] = { "reservation.max",
+                                           "circuit.max",
+                                           "rate.node_bytes_s",
+                                           "access.allow_file",
+                                           "access.deny_file",
+                                           "admission.url",
+                                           NULL };
+    const char *why = restriction(d);
     struct adit_log_line l;
 
     if (!is(d, "relay.enabled", "yes"))
         return;
     if (adit_log_open(&l, &d->logger.log, ADIT_LOG_INFO,
-                      is_listed || is_asked ? "relay.restricted"
-                                            : "relay.public")) {
+                      why != NULL ? "relay.restricted" : "relay.public")) {
         adit_log_str(&l, "text",
-                     is_listed
-                         ? "only who is listed may reserve; others may dial "
-                           "them through this relay"
-                     : is_asked ? "whoever admission.url admits may reserve "
-                                  "and dial through this relay"
-                                : "anybody who can connect may reserve, and "
-                                  "be dialled through this relay");
+                     why != NULL
+                         ? why
+                         : "anybody who can connect may reserve, and be "
+                           "dialled through this relay");
         put_options(&l, d, options);
         put_limits(&l, d, "anonymous");
         adit_log_close(&l);
@@ -728,6 +744,10 @@ start_node(struct adit_daemon *d)
                                                               : "",
             adit_node_why(d->node));
         return ADIT_EXIT_BIND;
+    case ADIT_EINVAL:       /* sockets that were handed over do not fit */
+    case ADIT_EUNSUPPORTED: /* left out when this was built */
+        say("%s", adit_node_why(d->node));
+        return ADIT_EXIT_CONFIG;
     default:
         say("%s: %s", adit_err_text(e), adit_node_why(d->node));
         return ADIT_EXIT_OS;

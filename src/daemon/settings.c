@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
 #include "daemon/settings.h"
 
 #include <sys/socket.h>
@@ -45,7 +47,9 @@ static const struct {
 } ours[] = {
     { "listen.tcp", "/ip4/0.0.0.0/tcp/4001, /ip6/::/tcp/4001" },
     { "relay.enabled", "yes" },
+#ifdef ADIT_WITH_RELAY
     { "ledger.backend", "sqlite" },
+#endif
 };
 
 /* A machine without IPv6 is no reason not to start. */

@@ -116,6 +116,14 @@ test_break_everywhere(void **state)
     }
 }
 
+static bool
+relay_has_closed(void *ctx)
+{
+    const struct run *r = ctx;
+
+    return adit_metric_get(&r->relay->metrics, ADIT_M_CIRCUIT_CLOSED) == 1;
+}
+
 /* The limit bites at the byte: what went each way is exactly it. */
 static void
 test_data_limit(void **state)
@@ -141,6 +149,10 @@ test_data_limit(void **state)
         assert_in_range(relayed, limits[i], 2 * limits[i]);
         assert_true(r->is_limited);
         assert_int_not_equal(r->outcome, ADIT_OK);
+        /* Whoever resets what is left of it: the limit has ended it. */
+        assert_true(sim_run(&r->w, 100 * ADIT_S, relay_has_closed, r));
+        assert_int_equal(
+            adit_metric_get(&r->relay->metrics, ADIT_M_CIRCUIT_END_DATA), 1);
         /* What the frame at the cut takes with it is little. */
         if (limits[i] >= 16384)
             assert_in_range(r->back, limits[i] / 4, limits[i]);
