@@ -364,6 +364,8 @@ on_usage(struct adit_job *j, adit_err e, const char *text,
         return;
     if (n > 0)
         memcpy(j->rows, rows, n * sizeof(rows[0]));
+    if (text != NULL)
+        snprintf(j->note, sizeof(j->note), "%s", text);
     adit_job_send_list(j, n, show);
 }
 

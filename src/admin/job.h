@@ -41,6 +41,7 @@ struct adit_job {
     uint8_t *rows;
     size_t n_rows, row_bytes, at, n_sent;
     adit_job_row_fn *row;
+    char note[128]; /* what is to be said of the list as a whole; or "" */
     /* Of whom the list is; n = 0: of all. */
     struct adit_peerid peer;
 };
