@@ -26,7 +26,8 @@ TEST_EXTENSIONS = .sh
 LOG_DRIVER = $(tap_driver)
 SH_LOG_DRIVER = $(tap_driver)
 # A test that hangs is a failed one.
-LOG_COMPILER = timeout -k 10 600
+LOG_COMPILER = $(BASH_PATH) $(srcdir)/tests/tap.sh timeout -k 10 600
+EXTRA_DIST += tests/tap.sh
 SH_LOG_COMPILER = timeout -k 10 600 $(BASH_PATH)
 
 # Those test programs that have threads, for the TSan lane.

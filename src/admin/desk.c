@@ -90,17 +90,6 @@ adit_job_make_list(struct adit_job *j, size_t n, size_t row_bytes)
 }
 
 static void
-end_list(struct adit_job *j)
-{
-    json_t *last = json_pack("{s:I,s:I}", "rows", (json_int_t)j->n_sent, "of",
-                             (json_int_t)j->n_rows);
-
-    if (last != NULL && j->note[0] != '\0')
-        json_object_set_new(last, "note", json_string(j->note));
-    adit_job_end(j, last);
-}
-
-static void
 send_rows(struct adit_job *j)
 {
     for (unsigned i = 0;
@@ -115,7 +104,10 @@ send_rows(struct adit_job *j)
     if (j->at < j->n_sent)
         adit_visit_more(j->v); /* may end the visit, and so the job */
     else
-        end_list(j);
+        adit_job_end(j,
+                     json_pack("{s:I,s:I,s:s*}", "rows", (json_int_t)j->n_sent,
+                               "of", (json_int_t)j->n_rows, "warning",
+                               j->warning[0] != '\0' ? j->warning : NULL));
 }
 
 void

@@ -41,7 +41,7 @@ struct adit_job {
     uint8_t *rows;
     size_t n_rows, row_bytes, at, n_sent;
     adit_job_row_fn *row;
-    char note[128]; /* what is to be said of the list as a whole; or "" */
+    char warning[ADIT_LEDGER_WHY_TEXT_BYTES]; /* "": none; with its end */
     /* Of whom the list is; n = 0: of all. */
     struct adit_peerid peer;
 };

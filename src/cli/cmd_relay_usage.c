@@ -226,27 +226,11 @@ question(struct usage *u, const struct options *o)
     return q;
 }
 
-/* What the ledger has to say of its answer: that something is not in it. */
-static void
-note(struct adit_cli *c, const json_t *last)
-{
-    const char *text = adit_cli_str(last, "note");
-
-    if (text[0] == '\0')
-        return;
-    if (c->json)
-        adit_cli_event(
-            c, json_pack("{s:s,s:s}", "event", "incomplete", "text", text));
-    else
-        adit_cli_warn(c, "%s; see adit relay status", text);
-}
-
 static int
 answer(struct usage *u, const struct options *o, json_t *q)
 {
     bool is_record = strcmp(u->by, "circuit") == 0;
     struct adit_cli_ctl ctl;
-    json_t *last = NULL;
     int code = adit_cli_ctl_open(&ctl, u->c, o->socket);
 
     adit_cli_table_init(&u->table, is_record ? record_cols : sum_cols,
@@ -254,7 +238,7 @@ answer(struct usage *u, const struct options *o, json_t *q)
                                   : ADIT_CLI_NITEMS(sum_cols),
                         o->csv);
     if (code == ADIT_CLI_OK)
-        code = adit_cli_ctl_ask(&ctl, q, on_row, u, &last);
+        code = adit_cli_ctl_ask(&ctl, q, on_row, u, NULL);
     else
         json_decref(q);
     adit_cli_ctl_close(&ctl);
@@ -270,9 +254,6 @@ answer(struct usage *u, const struct options *o, json_t *q)
                                  SIZE_MAX);
     }
     adit_cli_table_fini(&u->table);
-    if (code == ADIT_CLI_OK)
-        note(u->c, last);
-    json_decref(last);
     return code;
 }
 

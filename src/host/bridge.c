@@ -79,13 +79,13 @@ finish(void *ctx)
 {
     struct adit_bridge *b = ctx;
     struct adit_bridge_end end = { .why = b->why };
+    bool in_order = b->side[0].is_done && b->side[1].is_done;
 
     adit_bridge_counts(b, &end.n);
-
     for (int i = 0; i < 2; i++) {
         if (b->side[i].from == NULL)
             continue;
-        if (b->why == ADIT_BRIDGE_FIN || b->why == ADIT_BRIDGE_DATA)
+        if (in_order)
             adit_hstream_close(b->side[i].from);
         else
             adit_hstream_reset(b->side[i].from, ADIT_YAMUX_RESET_RESOURCE);
@@ -240,7 +240,10 @@ on_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
     (void)code;
     lose(sd);
     sd->from = NULL;
-    conclude(sd->b, ADIT_BRIDGE_RESET);
+    /* Whose one way was cut has nothing more to do with the other. */
+    conclude(sd->b, sd->b->side[0].at_limit || sd->b->side[1].at_limit
+                        ? ADIT_BRIDGE_DATA
+                        : ADIT_BRIDGE_RESET);
 }
 
 static const struct adit_hstream_ops ops = {

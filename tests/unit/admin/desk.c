@@ -418,10 +418,10 @@ test_usage(void **state)
     fake.query_fn = NULL;
     client_say(&o.c, "{\"cmd\":\"usage\"}\n");
     until_asked(&o);
-    assert_null(strstr(o.c.text, "\"note\""));
+    assert_null(strstr(o.c.text, "\"warning\""));
     fake.query_fn(fake.query_ctx, ADIT_OK, "some is missing", rows, 1);
     client_read(&o.c, 5);
-    assert_non_null(strstr(o.c.text, "\"note\":\"some is missing\""));
+    assert_non_null(strstr(o.c.text, "\"warning\":\"some is missing\""));
 
     /* It fails, and says so. */
     fake.query_fn = NULL;
