@@ -39,7 +39,7 @@ check-image: adit
 	abs_top_srcdir='$(abs_top_srcdir)' abs_top_builddir='$(abs_top_builddir)' \
 	  $(BASH_PATH) $(srcdir)/tests/image/run.sh
 .PHONY: check-image
-EXTRA_DIST += %D%/integ/run %D%/integ/limits.py
+EXTRA_DIST += %D%/integ/limits.py %D%/integ/books.py
 
 include tests/unit/local.mk
 include tests/sim/local.mk

@@ -104,8 +104,10 @@ send_rows(struct adit_job *j)
     if (j->at < j->n_sent)
         adit_visit_more(j->v); /* may end the visit, and so the job */
     else
-        adit_job_end(j, json_pack("{s:I,s:I}", "rows", (json_int_t)j->n_sent,
-                                  "of", (json_int_t)j->n_rows));
+        adit_job_end(j,
+                     json_pack("{s:I,s:I,s:s*}", "rows", (json_int_t)j->n_sent,
+                               "of", (json_int_t)j->n_rows, "warning",
+                               j->warning[0] != '\0' ? j->warning : NULL));
 }
 
 void

@@ -41,6 +41,7 @@ struct adit_job {
     uint8_t *rows;
     size_t n_rows, row_bytes, at, n_sent;
     adit_job_row_fn *row;
+    char warning[ADIT_LEDGER_WHY_TEXT_BYTES]; /* "": none; with its end */
     /* Of whom the list is; n = 0: of all. */
     struct adit_peerid peer;
 };

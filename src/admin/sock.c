@@ -320,7 +320,9 @@ next_question(struct adit_visit *v)
             break;
         ask(v, (size_t)(end - v->in));
     }
-    if (!v->is_over && v->n_in == sizeof(v->in) && !has_line(v)) {
+    /* Not into an answer that is being made. */
+    if (!v->is_over && !v->is_asking && v->n_in == sizeof(v->in) &&
+        !has_line(v)) {
         v->n_in = 0;
         v->is_deaf = true;
         adit_visit_fail(v, ADIT_ELIMIT,

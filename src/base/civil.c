@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "base/civil.h"
 
-/* Days of 400 years, after which the calendar repeats; from 1 March of the
- * year 0 on leap days come last. */
+/*
+ * Days of 400 years, after which the calendar repeats; from 1 March of the
+ * year 0 on leap days come last: Howard Hinnant, "chrono-compatible low-level
+ * date algorithms".
+ */
 #define ERA_DAYS INT64_C(146097)
 #define EPOCH_DAYS INT64_C(719468) /* from then to 1970-01-01 */
 

@@ -65,9 +65,11 @@ on_ping(void *ctx, adit_node *node, void *tag, adit_err why, const char *text,
     }
     if (why == ADIT_OK)
         return;
+    if (why == ADIT_DONE && p->n == 0)
+        why = ADIT_ERESET; /* closed before it had answered */
     if (why != ADIT_DONE)
         adit_cli_fail(p->c, p->addr, why, text);
-    if (why != ADIT_DONE && p->n == 0) {
+    if (p->n == 0) {
         try_next(p, why);
         return;
     }

@@ -281,6 +281,11 @@ adit_cli_ctl_ask(struct adit_cli_ctl *ctl, json_t *question,
         if (json_object_get(line, "error") != NULL) {
             code = said_no(ctl, line);
         } else if (json_object_get(line, "done") != NULL) {
+            const char *warning =
+                json_string_value(json_object_get(line, "warning"));
+
+            if (warning != NULL)
+                adit_cli_warn(ctl->c, "%s", warning);
             if (last != NULL)
                 *last = json_incref(line);
         } else {

@@ -317,7 +317,9 @@ adit_back_change(struct adit_worker *w, struct adit_msg *m)
 
     if (w != NULL && !c->b->is_closed)
         e = adit_node_change(c->b->node, &c->cfg, c->rules);
-    if (e != ADIT_OK)
+    if (e == ADIT_OK)
+        c->b->log.level = (enum adit_log_level)c->level;
+    else
         adit_rules_free(c->rules);
     if (w != NULL && e == ADIT_ENOMEM &&
         adit_log_open(&l, &c->b->log, ADIT_LOG_ERROR, "config.failed")) {

@@ -87,6 +87,7 @@ struct adit_change_cmd {
     struct adit_back *b;
     struct adit_node_config cfg;
     struct adit_rules *rules; /* owned; NULL: it is no relay */
+    enum adit_level level;    /* of log lines */
 };
 void adit_back_change(struct adit_worker *w, struct adit_msg *m);
 

@@ -327,6 +327,7 @@ adit_node_reconfigure(adit_node *n, adit_config *cfg)
     c->b = &n->back;
     c->cfg = cfg->cfg;
     c->rules = rules;
+    c->level = cfg->level;
     adit_front_post(n, &c->msg, adit_back_change);
     return ADIT_OK;
 }

@@ -11,6 +11,13 @@
 /* How often quotas are looked at where no ledger's flush does it. */
 #define COUNT_US (5 * ADIT_S)
 
+/*
+ * Refusals an hour that are written for peers who have no account: anybody
+ * makes peer ids, and each that is refused is a row that stays as long as
+ * days are kept.  Arbitrary: some 10 MB a day at most.
+ */
+#define STRANGERS_PER_HOUR 1000
+
 /* ---- counting -------------------------------------------------------------- */
 
 static void
@@ -100,6 +107,8 @@ collect(void *ctx)
             continue;
         adit_bridge_counts(p->bridge, &now);
         count(p, &now);
+        adit_books_set_rate(r, p->src_acct);
+        adit_books_set_rate(r, p->dst_acct);
         src = is_spent(r, p->src_acct);
         dst = is_spent(r, p->dst_acct);
         if (r->rules->wider ? src && dst : src || dst)
@@ -140,11 +149,24 @@ adit_books_watch(struct adit_relay *r)
 
 /* ---- what happens ------------------------------------------------------------ */
 
+/* One of whom nothing is known may be a name made up for this request. */
+static bool
+may_write_refusal(struct adit_relay *r, const struct adit_peerid *peer)
+{
+    static const char key[] = "stranger";
+    uint64_t value;
+    uint32_t retry_s;
+
+    return adit_account_get(&r->accounts, peer) != NULL ||
+           adit_pace_take(&r->pace, adit_slice_str(key), STRANGERS_PER_HOUR,
+                          adit_relay_now(r), &value, &retry_s) == ADIT_OK;
+}
+
 void
 adit_books_refused(struct adit_relay *r, const struct adit_peerid *peer,
                    enum adit_rule rule)
 {
-    if (r->ledger != NULL)
+    if (r->ledger != NULL && may_write_refusal(r, peer))
         adit_ledger_refused(r->ledger, peer, rule);
 }
 
@@ -225,6 +247,7 @@ on_totals(void *ctx, const struct adit_ledger_totals *t)
     adit_account_totals(
         a, t->day_unix_s, t->day_bytes + t->day_pending_bytes, t->month_unix_s,
         t->month_bytes + t->month_pending_bytes, adit_relay_unix_s(r));
+    a->known_at = adit_relay_now(r);
     adit_books_set_rate(r, a); /* another relay's share may tip its quota */
     adit_verdict_known(r, &t->peer);
 }
@@ -237,6 +260,17 @@ on_mark(void *ctx, const struct adit_ledger_mark *m)
 
     if (m == NULL)
         return;
+    if (m->is_banned && m->until_unix_s != 0 &&
+        m->until_unix_s <=
+            adit_relay_unix_s(r)) { /* while we were not there */
+        struct adit_ledger_mark over = *m;
+
+        over.is_banned = false;
+        over.until_unix_s = 0;
+        adit_ledger_mark(r->ledger, &over);
+        if (over.class_name[0] == '\0')
+            return;
+    }
     a = adit_account_hold(&r->accounts, &m->peer);
     if (a == NULL)
         return;
@@ -244,6 +278,12 @@ on_mark(void *ctx, const struct adit_ledger_mark *m)
     a->banned_until_unix_s = m->until_unix_s;
     if (m->class_name[0] != '\0')
         a->forced = adit_rules_class(r->rules, m->class_name);
+    adit_books_set_rate(r, a);
+    /* It may have come while the ledger was still reading. */
+    if (adit_account_is_banned(a, adit_relay_unix_s(r)) &&
+        (adit_host_peer(r->h, &m->peer) != NULL ||
+         adit_rsvp_has(r->table, &m->peer, adit_relay_now(r))))
+        adit_relay_kick(r, &m->peer);
     adit_account_drop(&r->accounts, a);
 }
 
@@ -262,6 +302,8 @@ adit_relay_open_ledger(struct adit_relay *r,
     adit_err e;
 
     c.metrics = r->h->metrics;
+    /* Others' shares are as old as their flush anyway. */
+    r->totals_hold_us = c.backend == ADIT_LEDGER_IN_REDIS ? c.flush_us : 0;
     e = adit_ledger_open(r->h->w, &c, &ev, &r->ledger, why);
     if (e == ADIT_OK)
         adit_books_watch(r);

@@ -32,7 +32,6 @@ struct adit_bridge {
     struct adit_instant stalled_since;
     enum adit_bridge_why why;
     bool is_over;
-    bool was_reset;  /* by an end */
     bool is_pumping; /* its waiting bytes are being written */
     void (*on_end)(void *ctx, const struct adit_bridge_end *end);
     void *ctx;
@@ -80,14 +79,13 @@ finish(void *ctx)
 {
     struct adit_bridge *b = ctx;
     struct adit_bridge_end end = { .why = b->why };
+    bool in_order = b->side[0].is_done && b->side[1].is_done;
 
     adit_bridge_counts(b, &end.n);
-
     for (int i = 0; i < 2; i++) {
         if (b->side[i].from == NULL)
             continue;
-        if (!b->was_reset &&
-            (b->why == ADIT_BRIDGE_FIN || b->why == ADIT_BRIDGE_DATA))
+        if (in_order)
             adit_hstream_close(b->side[i].from);
         else
             adit_hstream_reset(b->side[i].from, ADIT_YAMUX_RESET_RESOURCE);
@@ -236,18 +234,16 @@ static void
 on_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
 {
     struct side *sd = ctx;
-    struct adit_bridge *b = sd->b;
 
     (void)s;
     (void)why;
     (void)code;
     lose(sd);
     sd->from = NULL;
-    b->was_reset |= !b->is_over;
-    /* Most peers reset a circuit that a limit has cut one way. */
-    conclude(b, b->side[0].at_limit || b->side[1].at_limit
-                    ? ADIT_BRIDGE_DATA
-                    : ADIT_BRIDGE_RESET);
+    /* Whose one way was cut has nothing more to do with the other. */
+    conclude(sd->b, sd->b->side[0].at_limit || sd->b->side[1].at_limit
+                        ? ADIT_BRIDGE_DATA
+                        : ADIT_BRIDGE_RESET);
 }
 
 static const struct adit_hstream_ops ops = {

@@ -21,8 +21,7 @@ struct adit_rate;
 
 enum adit_bridge_why {
     ADIT_BRIDGE_FIN,     /* both ways ended in order */
-    ADIT_BRIDGE_DATA,    /* a limit of bytes cut one way, and then the other
-                            ended, or somebody reset it */
+    ADIT_BRIDGE_DATA,    /* one way at least had reached its limit */
     ADIT_BRIDGE_TIME,    /* its time was up */
     ADIT_BRIDGE_RESET,   /* an end was reset, or its connection gone */
     ADIT_BRIDGE_STALLED, /* the node's buffers were full, it waited longest */

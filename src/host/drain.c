@@ -38,24 +38,32 @@ has_circuit(struct adit_relay *r, const struct adit_peerid *peer)
            i.n_src + i.n_dst > 0;
 }
 
-/* Close up to a group of them; how many there were. */
+/*
+ * Close up to `max` reserved connections, of those without a circuit or of
+ * all; how many there were.
+ */
 static uint32_t
-close_group(struct adit_relay *r)
+close_reserved(struct adit_relay *r, uint32_t max, bool all, const char *why)
 {
     uint32_t n = 0;
 
+again:
     ADIT_LIST_EACH(l, tmp, &r->h->hconns)
     {
         struct adit_hconn *hc = ADIT_CONTAINER_OF(l, struct adit_hconn, link);
 
-        if (n == r->cfg.drain_group)
+        if (n == max)
             break;
         if (!hc->is_reserved || hc->is_over || hc->peer == NULL ||
-            has_circuit(r, &hc->peer->id))
+            (!all && has_circuit(r, &hc->peer->id)))
             continue;
         adit_relay_unreserve(r, &hc->peer->id);
-        adit_hconn_close(hc, ADIT_DONE, "the relay is draining");
+        adit_hconn_close(hc, ADIT_DONE, why);
         n++;
+        /* With it went the circuits over it that end here: the next is
+         * perhaps one of them, and in no list any more. */
+        if (!adit_list_is_linked(tmp))
+            goto again;
     }
     return n;
 }
@@ -72,15 +80,7 @@ finish(struct adit_relay *r)
         if (p->bridge != NULL)
             adit_hop_close(p, "drain");
     }
-    ADIT_LIST_EACH(l, tmp, &r->h->hconns)
-    {
-        struct adit_hconn *hc = ADIT_CONTAINER_OF(l, struct adit_hconn, link);
-
-        if (!hc->is_reserved || hc->is_over || hc->peer == NULL)
-            continue;
-        adit_relay_unreserve(r, &hc->peer->id);
-        adit_hconn_close(hc, ADIT_DONE, "the relay has drained");
-    }
+    (void)close_reserved(r, UINT32_MAX, true, "the relay has drained");
     adit_relay_arm(r);
 }
 
@@ -91,7 +91,8 @@ on_step(void *ctx)
     uint32_t n = 0;
 
     if (!adit_instant_is_due(r->drain_by, adit_relay_now(r)))
-        n = close_group(r);
+        n = close_reserved(r, r->cfg.drain_group, false,
+                           "the relay is draining");
     adit_relay_arm(r);
     if (adit_instant_is_due(r->drain_by, adit_relay_now(r)) ||
         (n < r->cfg.drain_group &&

@@ -402,7 +402,9 @@ begin_circuit(struct adit_hop *p, const struct adit_ask *a)
         /* Undo what the verdict counted; there is no memory for more. */
         if (p->src_acct != NULL)
             adit_account_drop(&r->accounts, p->src_acct);
-        p->src_acct = NULL;
+        if (p->dst_acct != NULL)
+            adit_account_drop(&r->accounts, p->dst_acct);
+        p->src_acct = p->dst_acct = NULL;
         adit_rsvp_disconnect(r->table, &p->src_id, &p->dst_id, &p->place);
         adit_caps_leave(&r->h->caps, &p->place);
         refuse_by(p, ADIT_ASK_CONNECT, ADIT_RULE_BUFFERS);

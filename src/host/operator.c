@@ -2,6 +2,9 @@
 /* What a relay's operator asks of it: see host/relay.h. */
 #include "host/relay_in.h"
 
+/* How often a ban looks for bans that are over. */
+#define SWEEP_US (60 * ADIT_S)
+
 struct adit_ledger *
 adit_relay_ledger(const struct adit_relay *r)
 {
@@ -88,6 +91,8 @@ describe(struct adit_relay *r, const struct adit_peerid *peer,
         ip = adit_endpoint_ip(&out->remote);
     }
     if (a != NULL) {
+        adit_account_moved(a, 0,
+                           adit_relay_unix_s(r)); /* today, no other day */
         cls = adit_books_class(r, a, &why);
         out->day_bytes = a->day_bytes;
         out->month_bytes = a->month_bytes;
@@ -215,6 +220,17 @@ log_mark(struct adit_relay *r, const char *event,
     adit_log_close(&l);
 }
 
+/* Bans that are over make room for others, but a burst of bans does not go
+ * through all accounts each time. */
+static void
+sweep(struct adit_relay *r)
+{
+    if (!adit_instant_is_due(r->sweep_next, adit_relay_now(r)))
+        return;
+    adit_accounts_sweep(&r->accounts, adit_relay_unix_s(r));
+    r->sweep_next = adit_instant_add(adit_relay_now(r), SWEEP_US);
+}
+
 adit_err
 adit_relay_ban(struct adit_relay *r, const struct adit_peerid *peer,
                int64_t until_unix_s)
@@ -229,6 +245,7 @@ adit_relay_ban(struct adit_relay *r, const struct adit_peerid *peer,
     log_mark(r, "peer.banned", peer, NULL);
     adit_relay_kick(r, peer);
     adit_account_drop(&r->accounts, a);
+    sweep(r);
     return ADIT_OK;
 }
 

@@ -49,7 +49,8 @@ adit_refusal_count(struct adit_metrics *m, bool to_connect,
 
     switch (adit_refusal_status(rule)) {
     case ADIT_CIRCUIT_RESOURCE_LIMIT_EXCEEDED:
-        if (rule == ADIT_RULE_RSVP_PER_IP)
+        if (rule == ADIT_RULE_RSVP_PER_IP || rule == ADIT_RULE_RSVP_PER_48 ||
+            rule == ADIT_RULE_RSVP_PER_ASN)
             reason = ADIT_M_RSVP_REJ_IP;
         else
             reason =

@@ -102,6 +102,7 @@ static void
 on_conn_end(void *ctx, struct adit_hconn *hc, adit_err why, const char *text)
 {
     struct adit_relay *r = ctx;
+    uint32_t n = adit_rsvp_n(r->table);
     struct adit_hconn *other;
 
     (void)why;
@@ -118,6 +119,9 @@ on_conn_end(void *ctx, struct adit_hconn *hc, adit_err why, const char *text)
         return;
     }
     adit_rsvp_disconnected(r->table, &hc->peer->id, adit_relay_now(r));
+    /* Without a grace it is gone. */
+    adit_metric_add(r->h->metrics, ADIT_M_RSVP_CLOSED,
+                    n - adit_rsvp_n(r->table));
     adit_books_unreserved(r, &hc->peer->id);
     adit_relay_arm(r);
 }
@@ -341,6 +345,7 @@ remap(struct adit_relay *r, const struct adit_rules *old)
         reclassify(r, a);
         adit_books_set_rate(r, a);
     }
+    adit_accounts_sweep(&r->accounts, adit_relay_unix_s(r));
 }
 
 /* One that stays the same keeps what it is asked. */
@@ -361,7 +366,7 @@ adit_relay_set(struct adit_relay *r, const struct adit_relay_config *cfg,
                struct adit_rules *rules)
 {
     struct adit_rules *old = r->rules;
-    struct adit_admission *admission = r->admission;
+    struct adit_admission *admission = r->admission, *gone = NULL;
 
     if (!same_admission(r, cfg, rules)) {
         adit_err e =
@@ -372,18 +377,17 @@ adit_relay_set(struct adit_relay *r, const struct adit_relay_config *cfg,
     }
     r->cfg = *cfg;
     r->rules = rules;
-    if (admission != r->admission) {
-        struct adit_admission *gone = r->admission;
-
-        r->admission = admission;
-        adit_admission_free(gone); /* who waits is told no, by new rules */
-    }
+    if (admission != r->admission)
+        gone = r->admission;
+    r->admission = admission;
     r->h->asn = rules->asn;
     adit_rsvp_set_grace(r->table, cfg->grace_us);
     adit_pacer_set(&r->h->pacer, cfg->rate_node);
     remap(r, old);
     adit_books_watch(r);
     adit_rules_free(old);
+    /* Who waits is judged by the new rules: not before all is theirs. */
+    adit_admission_free(gone);
     return ADIT_OK;
 }
 

@@ -26,17 +26,19 @@ struct adit_relay {
     struct adit_accounts accounts;
     struct adit_pace pace;
     struct adit_judge judge;
-    struct adit_timer timer;  /* the table's next deadline */
-    struct adit_list hops;    /* struct adit_hop */
-    struct adit_list waiting; /* verdicts under way */
-    size_t n_waiting;
+    struct adit_timer timer;          /* the table's next deadline */
+    struct adit_list hops;            /* struct adit_hop */
+    struct adit_list waiting;         /* verdicts under way */
+    size_t n_waiting, n_for_totals;   /* of them for a peer's totals */
     struct adit_admission *admission; /* NULL: nobody is asked */
     struct adit_ledger *ledger;       /* NULL: none is kept */
-    struct adit_timer count_timer;    /* without a ledger: quotas' look */
+    int64_t totals_hold_us; /* so long, where other relays add to them; or 0 */
+    struct adit_timer count_timer; /* without a ledger: quotas' look */
     enum adit_drain_state drain;
     struct adit_timer drain_timer;
     struct adit_instant drain_by;
     uint64_t last_circuit_id;
+    struct adit_instant sweep_next; /* of accounts; not before */
     bool warned_address;
 };
 

@@ -41,11 +41,23 @@ static void decide(struct adit_relay *r, struct adit_ask *a,
 
 /* ---- answers --------------------------------------------------------------- */
 
+/* Of nobody: NULL. */
+static void
+wait_for(struct verdict *v, const struct adit_peerid *peer)
+{
+    if (!adit_peerid_is_none(&v->waits_for))
+        v->r->n_for_totals--;
+    v->waits_for = peer != NULL ? *peer : (struct adit_peerid){ 0 };
+    if (peer != NULL)
+        v->r->n_for_totals++;
+}
+
 static void
 verdict_free(struct verdict *v)
 {
     if (v == NULL)
         return;
+    wait_for(v, NULL);
     if (v->op != NULL)
         adit_admission_cancel(v->op);
     if (v->acct != NULL)
@@ -134,6 +146,7 @@ on_late(void *ctx)
     struct verdict *v = ctx;
 
     v->is_patient = true;
+    wait_for(v, NULL);
     decide(v->r, v->ask, v);
 }
 
@@ -151,7 +164,7 @@ wait_for_totals(struct adit_relay *r, struct adit_ask *a, struct verdict **vp,
      * destination has one by its reservation. */
     if (v->acct == NULL)
         v->acct = adit_account_hold(&r->accounts, &a->peer);
-    v->waits_for = *peer;
+    wait_for(v, peer);
     v->timer = (struct adit_timer){ .fn = on_late, .ctx = v };
     if (adit_timer_set(r->h->w, &v->timer,
                        adit_instant_add(adit_relay_now(r), TOTALS_US)) !=
@@ -166,6 +179,10 @@ adit_verdict_known(struct adit_relay *r, const struct adit_peerid *peer)
 {
     struct adit_list ready;
 
+    /* A flush tells of thousands, and those who wait for something else may
+     * be thousands too. */
+    if (r->n_for_totals == 0)
+        return;
     /* Deciding may change the list: take out whom it concerns first. */
     adit_list_init(&ready);
     ADIT_LIST_EACH(n, tmp, &r->waiting)
@@ -184,7 +201,7 @@ adit_verdict_known(struct adit_relay *r, const struct adit_peerid *peer)
         adit_list_remove(&v->link);
         adit_list_push_tail(&r->waiting, &v->link);
         adit_timer_stop(r->h->w, &v->timer);
-        v->waits_for = (struct adit_peerid){ 0 };
+        wait_for(v, NULL);
         decide(r, v->ask, v);
     }
 }
@@ -267,6 +284,28 @@ has_quota(const struct adit_class *c)
 enum quota { QUOTA_LEFT, QUOTA_GONE, QUOTA_WAITS };
 
 /*
+ * Does the ledger have nothing to tell of it that we have not?  Where it is
+ * shared others may have used up the quota since it was last asked; while it
+ * is away, what we know holds.
+ */
+static bool
+is_known(const struct adit_relay *r, struct adit_account *acct)
+{
+    struct adit_ledger_state s;
+
+    if (r->ledger == NULL)
+        return true;
+    if (acct == NULL || !adit_account_is_known(acct, adit_relay_unix_s(r)))
+        return false;
+    if (r->totals_hold_us == 0 ||
+        adit_instant_sub(adit_relay_now(r), acct->known_at) <
+            r->totals_hold_us)
+        return true;
+    adit_ledger_state(r->ledger, &s);
+    return s.is_failing;
+}
+
+/*
  * Is there some of the quota of `peer`, of class *cls, left?  If not, the
  * class that it falls into is in *cls, and may have a quota itself.
  */
@@ -283,8 +322,7 @@ check_quota(struct adit_relay *r, struct adit_ask *a, struct verdict **v,
         if (!has_quota(c))
             return QUOTA_LEFT;
         acct = adit_account_get(&r->accounts, peer);
-        if (r->ledger != NULL && (acct == NULL || !acct->is_known) &&
-            (*v == NULL || !(*v)->is_patient) &&
+        if (!is_known(r, acct) && (*v == NULL || !(*v)->is_patient) &&
             wait_for_totals(r, a, v, peer))
             return QUOTA_WAITS;
         if (acct == NULL || adit_account_quota(acct, c, adit_relay_unix_s(r),
@@ -409,7 +447,8 @@ destination(struct adit_relay *r, const struct adit_peerid *peer)
     if (acct != NULL) {
         w = acct->standing;
         if (acct->forced != ADIT_NO_CLASS)
-            w.cls = acct->forced;
+            w = (struct adit_standing){ .cls = acct->forced,
+                                        .why = ADIT_CLASS_BY_OPERATOR };
     }
     return w;
 }

@@ -2,7 +2,7 @@
 #include "ledger/ledger.h"
 
 #include "config.h"
-#include "ledger/days.h"
+#include "base/civil.h"
 #include "ledger/clerk.h"
 
 /* A failed batch is tried again after this, then after twice that, ... */
@@ -223,8 +223,8 @@ tell_totals(struct adit_ledger *l, const struct adit_job *job,
 {
     struct adit_ledger_totals t = {
         .peer = *peer,
-        .day_unix_s = adit_day_of(job->now_unix_s),
-        .month_unix_s = adit_month_of(job->now_unix_s),
+        .day_unix_s = adit_day_begin(job->now_unix_s),
+        .month_unix_s = adit_month_begin(job->now_unix_s),
         .day_bytes = day_bytes,
         .month_bytes = month_bytes,
     };
@@ -526,7 +526,7 @@ set_tick(struct adit_ledger *l)
     int64_t wall = adit_worker_unix_s(l->w);
     struct adit_instant midnight =
         adit_instant_add(adit_worker_now(l->w),
-                         (adit_day_of(wall) + ADIT_DAY_S - wall) * ADIT_S);
+                         (adit_day_begin(wall) + ADIT_DAY_S - wall) * ADIT_S);
 
     if (adit_timer_set(l->w, &l->tick,
                        adit_instant_min(l->flush_due, midnight)) != ADIT_OK)
@@ -541,7 +541,7 @@ tick(void *ctx)
 
     /* What is collected now moved before this instant: in the day that was. */
     collect(l);
-    l->day_unix_s = adit_day_of(adit_worker_unix_s(l->w));
+    l->day_unix_s = adit_day_begin(adit_worker_unix_s(l->w));
     if (adit_instant_is_due(l->flush_due, now)) {
         l->flush_due = adit_instant_add(now, l->flush_us);
         ask_marks(l);
@@ -609,7 +609,7 @@ adit_ledger_open(struct adit_worker *w, const struct adit_ledger_config *cfg,
     l->ev = *ev;
     l->flush_us = cfg->flush_us;
     l->keeps_records = cfg->keep_circuits_us > 0;
-    l->day_unix_s = adit_day_of(adit_worker_unix_s(w));
+    l->day_unix_s = adit_day_begin(adit_worker_unix_s(w));
     l->offset_s = adit_worker_unix_s(w) - (int64_t)(now.us / ADIT_S);
     l->posted = now;
     l->flush_due = adit_instant_add(now, l->flush_us);
@@ -754,7 +754,7 @@ lose(struct adit_ledger *l, enum adit_metric what, uint64_t n)
 static void
 look(struct adit_ledger *l, int64_t now_unix_s)
 {
-    if (adit_day_of(now_unix_s) != l->day_unix_s ||
+    if (adit_day_begin(now_unix_s) != l->day_unix_s ||
         !adit_timer_is_set(&l->tick) ||
         (adit_batch_is_large(&l->pending->batch) && l->flying == NULL))
         adit_task_post(l->w, &l->hurry);

@@ -3,7 +3,7 @@
 noinst_LTLIBRARIES += %D%/libledger.la
 src_ledger_libledger_la_CFLAGS = $(AM_CFLAGS)
 src_ledger_libledger_la_SOURCES =
-src_ledger_libledger_la_SOURCES += %D%/backend.h %D%/days.h
+src_ledger_libledger_la_SOURCES += %D%/backend.h
 src_ledger_libledger_la_SOURCES += %D%/batch.c %D%/batch.h
 src_ledger_libledger_la_SOURCES += %D%/clerk.c %D%/clerk.h
 src_ledger_libledger_la_SOURCES += %D%/ledger.c %D%/ledger.h

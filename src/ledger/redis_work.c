@@ -19,7 +19,7 @@
  * Names are made within the scripts: no Redis Cluster.
  */
 #include "base/secret.h"
-#include "ledger/days.h"
+#include "base/civil.h"
 #include "ledger/redis.h"
 
 #include <inttypes.h>
@@ -406,7 +406,7 @@ put_entry(struct adit_redis_cmd *c, const struct adit_entry *e)
 {
     adit_redis_cmd_peer(c, &e->peer);
     adit_redis_cmd_i64(c, e->day_unix_s);
-    adit_redis_cmd_i64(c, adit_month_of(e->day_unix_s));
+    adit_redis_cmd_i64(c, adit_month_begin(e->day_unix_s));
     adit_redis_cmd_i64(c, e->first_unix_s);
     adit_redis_cmd_i64(c, e->last_unix_s);
     adit_redis_cmd_u64(c, e->gains.sent_bytes);
@@ -464,18 +464,18 @@ next_part(struct adit_redis_work *x, struct adit_redis_cmd *c)
 {
     struct adit_batch_job *j =
         ADIT_CONTAINER_OF(x->job, struct adit_batch_job, job);
-    int64_t day = adit_day_of(j->job.now_unix_s);
+    int64_t day = adit_day_begin(j->job.now_unix_s);
     size_t n;
 
     eval(c, apply_script, x->prefix);
     adit_redis_cmd_str(c, x->instance);
     adit_redis_cmd_u64(c, part_number(x, &j->batch));
     adit_redis_cmd_i64(c, day);
-    adit_redis_cmd_i64(c, adit_month_of(day));
+    adit_redis_cmd_i64(c, adit_month_begin(day));
     /* A day more: it counts from the last write, by the server's clock. */
     adit_redis_cmd_i64(c, x->keep_days_us / ADIT_S + ADIT_DAY_S);
     adit_redis_cmd_i64(
-        c, adit_day_of(j->prune_unix_s - x->keep_days_us / ADIT_S));
+        c, adit_day_begin(j->prune_unix_s - x->keep_days_us / ADIT_S));
     adit_redis_cmd_i64(c, j->prune_unix_s - x->keep_circuits_us / ADIT_S);
     adit_redis_cmd_i64(c, MAX_CIRCUITS); /* ARGV[9] */
 
@@ -541,8 +541,8 @@ next_ask(struct adit_redis_work *x, struct adit_redis_cmd *c)
         ADIT_CONTAINER_OF(x->job, struct adit_ask_job, job);
 
     eval(c, ask_script, x->prefix);
-    adit_redis_cmd_i64(c, adit_day_of(j->job.now_unix_s));
-    adit_redis_cmd_i64(c, adit_month_of(j->job.now_unix_s));
+    adit_redis_cmd_i64(c, adit_day_begin(j->job.now_unix_s));
+    adit_redis_cmd_i64(c, adit_month_begin(j->job.now_unix_s));
     for (size_t i = 0; i < j->n; i++)
         adit_redis_cmd_peer(c, &j->v[i].peer);
 }

@@ -131,6 +131,16 @@ make_file(const char *file, int64_t *size_bytes,
     return ADIT_OK;
 }
 
+const char *
+adit_schema_why(sqlite3 *db)
+{
+    int os_error = sqlite3_system_errno(db);
+
+    return os_error != 0 && (sqlite3_errcode(db) & 0xff) == SQLITE_IOERR
+               ? strerror(os_error)
+               : sqlite3_errmsg(db);
+}
+
 /* Is it one of ours, and of which version?  0: an empty one. */
 static adit_err
 judge(sqlite3 *db, const char *file, int64_t *version,
@@ -143,7 +153,7 @@ judge(sqlite3 *db, const char *file, int64_t *version,
         ask_i64(db, "PRAGMA user_version", version) != SQLITE_OK ||
         ask_i64(db, "SELECT count(*) FROM sqlite_schema", &n) != SQLITE_OK) {
         snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES, "%s: %s", file,
-                 sqlite3_errmsg(db));
+                 adit_schema_why(db));
         return ADIT_EIO;
     }
     if (app != ADIT_SCHEMA_APP && (app != 0 || n != 0 || *version != 0)) {
@@ -175,7 +185,7 @@ check(sqlite3 *db, const char *file, char why[ADIT_LEDGER_WHY_TEXT_BYTES])
     snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES,
              "%s: it is damaged (%s); restore a copy, or move it away and "
              "a new one is made",
-             file, rc != SQLITE_OK ? sqlite3_errmsg(db) : text);
+             file, rc != SQLITE_OK ? adit_schema_why(db) : text);
     return ADIT_EIO;
 }
 
@@ -201,7 +211,7 @@ migrate(sqlite3 *db, const char *file, int64_t version,
         return ADIT_OK;
     snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES,
              "%s: from schema %" PRId64 " to %d: %s", file, version,
-             ADIT_SCHEMA_VERSION, sqlite3_errmsg(db));
+             ADIT_SCHEMA_VERSION, adit_schema_why(db));
     return ADIT_EIO;
 }
 
@@ -232,7 +242,7 @@ set_up(sqlite3 *db, const char *file, char why[ADIT_LEDGER_WHY_TEXT_BYTES])
         return ADIT_OK;
     snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES, "%s: %s", file,
              rc == SQLITE_CANTOPEN ? "no write-ahead log can be kept beside it"
-                                   : sqlite3_errmsg(db));
+                                   : adit_schema_why(db));
     return ADIT_EIO;
 }
 
@@ -249,7 +259,7 @@ adit_schema_open(const char *file, sqlite3 **out,
     if (sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK) {
         snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES, "%s: %s", file,
-                 db != NULL ? sqlite3_errmsg(db) : "no memory");
+                 db != NULL ? adit_schema_why(db) : "no memory");
         e = ADIT_EIO;
         goto out;
     }

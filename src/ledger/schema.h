@@ -27,4 +27,10 @@ ADIT_MUST_USE adit_err adit_schema_open(const char *file, sqlite3 **out,
 /* Run statements that answer nothing; SQLite's code. */
 int adit_schema_exec(sqlite3 *db, const char *sql);
 
+/*
+ * What went wrong last: SQLite's words, or where these are "disk I/O error"
+ * the system's.  Borrowed until the next call on `db`.
+ */
+const char *adit_schema_why(sqlite3 *db);
+
 #endif

@@ -3,7 +3,7 @@
  * sqlite: the ledger in a file: one transaction a batch, so that a batch is
  * in it whole or not at all, its number too.
  */
-#include "ledger/days.h"
+#include "base/civil.h"
 #include "ledger/clerk.h"
 #include "ledger/schema.h"
 
@@ -90,7 +90,7 @@ struct adit_store {
 
 /* ---- statements ---------------------------------------------------------- */
 
-/* Ready to be bound, or NULL: see sqlite3_errmsg. */
+/* Ready to be bound, or NULL: see adit_schema_why. */
 static sqlite3_stmt *
 statement(struct adit_store *s, enum statement i)
 {
@@ -188,7 +188,7 @@ add_entry(struct adit_store *s, const struct adit_entry *e)
 {
     if (!add_period(s, ADD_DAY, e->day_unix_s, e) ||
         (adit_entry_is_used(e) &&
-         !add_period(s, ADD_MONTH, adit_month_of(e->day_unix_s), e)))
+         !add_period(s, ADD_MONTH, adit_month_begin(e->day_unix_s), e)))
         return false;
     for (uint8_t i = 0; i < e->n_refused; i++) {
         sqlite3_stmt *st = statement(s, ADD_REFUSED);
@@ -252,8 +252,8 @@ get_totals(struct adit_store *s, int64_t now_unix_s,
 
     if (st == NULL)
         return false;
-    sqlite3_bind_int64(st, 1, adit_day_of(now_unix_s));
-    sqlite3_bind_int64(st, 2, adit_month_of(now_unix_s));
+    sqlite3_bind_int64(st, 1, adit_day_begin(now_unix_s));
+    sqlite3_bind_int64(st, 2, adit_month_begin(now_unix_s));
     bind_peer(st, 3, peer);
     ok = step(st, &is_row);
     if (ok && is_row) { /* NULL, hence 0, where there is none */
@@ -342,7 +342,7 @@ prune(struct adit_store *s, enum statement i, int64_t before_unix_s,
 static bool
 prune_all(struct adit_store *s, const struct adit_batch_job *j)
 {
-    int64_t day = adit_day_of(j->prune_unix_s - s->keep_days_us / ADIT_S);
+    int64_t day = adit_day_begin(j->prune_unix_s - s->keep_days_us / ADIT_S);
     int64_t circuit = j->prune_unix_s - s->keep_circuits_us / ADIT_S;
     size_t n = PRUNE_ROWS + 2 * adit_batch_n(&j->batch);
 
@@ -360,7 +360,7 @@ done(struct adit_store *s, bool ok)
 
     if (!ok)
         snprintf(why, sizeof(why), "%.150s: %.100s", s->file,
-                 sqlite3_errmsg(s->db));
+                 adit_schema_why(s->db));
     if (!sqlite3_get_autocommit(s->db))
         adit_schema_exec(s->db, "ROLLBACK");
     adit_clerk_done(s->clerk, ok ? ADIT_OK : ADIT_EIO, why);
@@ -510,7 +510,7 @@ read_sums(struct adit_store *s, struct adit_query_job *j, const char *table,
         else
             ok = read_refusals(
                 refusals, r, r->period_unix_s,
-                adit_month_of(r->period_unix_s + 31 * ADIT_DAY_S));
+                adit_month_begin(r->period_unix_s + 31 * ADIT_DAY_S));
     }
     sqlite3_finalize(st);
     sqlite3_finalize(refusals);

@@ -85,8 +85,8 @@ enum adit_metric_kind {
       "reason=\"buffers\"", "")                                               \
     X(CONN_IDLE, COUNTER, "adit_connection_errors_total", "reason=\"idle\"",  \
       "")                                                                     \
-    X(CONN_REFUSED_FDS, COUNTER, "adit_connections_refused_total",            \
-      "rule=\"descriptors\"", "connections refused for want of descriptors")  \
+    X(STARVED, COUNTER, "adit_listener_starved_total", "",                    \
+      "times a listener rested for want of descriptors")                      \
     X(PROXY_BAD, COUNTER, "adit_proxy_refused_total", "why=\"header\"",       \
       "connections from balancers that did not say for whom they are")        \
     X(PROXY_SILENT, COUNTER, "adit_proxy_refused_total", "why=\"silent\"",    \

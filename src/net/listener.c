@@ -60,6 +60,8 @@ starve(struct adit_listener *l, int os_error)
     struct adit_log_line line;
 
     l->stats.n_starved++;
+    if (l->cfg.metrics != NULL)
+        adit_metric_add(l->cfg.metrics, ADIT_M_STARVED, 1);
     if (adit_timer_set(l->w, &l->rest, adit_instant_add(now, REST_US)) ==
         ADIT_OK)
         watch(l);

@@ -35,7 +35,7 @@ struct adit_listener_config {
      */
     bool (*is_proxy)(void *ctx, const struct adit_endpoint *remote);
     int64_t proxy_us;
-    struct adit_metrics *metrics; /* of balancers that fail; may be NULL */
+    struct adit_metrics *metrics; /* may be NULL */
     /*
      * Before anything is spent on it: may this stranger in?  False: reset.
      * NULL: everybody may.

@@ -80,35 +80,66 @@ adit_account_hold(struct adit_accounts *as, const struct adit_peerid *peer)
     return a;
 }
 
-void
-adit_account_drop(struct adit_accounts *as, struct adit_account *a)
+/* Gone, or idle, unless somebody holds it or the operator's word does. */
+static void
+let_go(struct adit_accounts *as, struct adit_account *a)
 {
-    adit_assert(a->n_holds > 0);
-    if (--a->n_holds > 0 || a->is_banned || a->forced != ADIT_NO_CLASS)
+    if (a->n_holds > 0 || a->is_banned || a->forced != ADIT_NO_CLASS ||
+        adit_list_is_linked(&a->idle_link))
         return;
     if (a->month_bytes == 0) {
         destroy(as, a);
         return;
     }
     adit_list_push_tail(&as->idle, &a->idle_link);
-    if (++as->n_idle > ADIT_ACCOUNTS_MAX_IDLE)
+    as->n_idle++;
+}
+
+static void
+forget_idle(struct adit_accounts *as)
+{
+    while (as->n_idle > ADIT_ACCOUNTS_MAX_IDLE)
         destroy(as, ADIT_CONTAINER_OF(as->idle.next, struct adit_account,
                                       idle_link));
 }
 
-/* A new day or month begins at nothing.  A clock that was set back finds the
- * later period's sums gone: the ledger has them. */
+void
+adit_account_drop(struct adit_accounts *as, struct adit_account *a)
+{
+    adit_assert(a->n_holds > 0);
+    a->n_holds--;
+    let_go(as, a);
+    forget_idle(as);
+}
+
+void
+adit_accounts_sweep(struct adit_accounts *as, int64_t unix_s)
+{
+    struct adit_account *a = adit_account_next(as, NULL), *next;
+
+    for (; a != NULL; a = next) {
+        next = adit_account_next(as, a);
+        if (!adit_account_is_banned(a, unix_s))
+            let_go(as, a);
+    }
+    forget_idle(as);
+}
+
+/* A new day or month begins at nothing, as far as we know: where the clock was
+ * set, or others share the ledger, that has more. */
 static void
 roll(struct adit_account *a, int64_t unix_s)
 {
     if (unix_s < a->day_unix_s || unix_s >= adit_day_end(a->day_unix_s)) {
         a->day_unix_s = adit_day_begin(unix_s);
         a->day_bytes = 0;
+        a->is_known = false;
     }
     if (unix_s < a->month_unix_s ||
         unix_s >= adit_month_end(a->month_unix_s)) {
         a->month_unix_s = adit_month_begin(unix_s);
         a->month_bytes = 0;
+        a->is_known = false;
     }
 }
 
@@ -136,6 +167,13 @@ adit_account_totals(struct adit_account *a, int64_t day_unix_s,
         a->day_bytes = day_bytes;
     if (month_unix_s == a->month_unix_s && month_bytes > a->month_bytes)
         a->month_bytes = month_bytes;
+}
+
+bool
+adit_account_is_known(struct adit_account *a, int64_t unix_s)
+{
+    roll(a, unix_s);
+    return a->is_known;
 }
 
 static bool

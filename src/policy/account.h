@@ -44,14 +44,13 @@ struct adit_account {
     struct adit_peerid peer;
     bool is_reserved; /* its reservation holds it */
     bool is_banned;
-    bool is_known;  /* a ledger told its totals, or will not */
-    uint8_t cls;    /* as it was last judged */
-    uint8_t why;    /* enum adit_class_why */
+    bool is_known;  /* a ledger told its totals of this day and month */
     uint8_t forced; /* the operator's; ADIT_NO_CLASS */
     uint32_t n_holds;
     int64_t banned_until_unix_s;      /* 0: for good */
     int64_t day_unix_s, month_unix_s; /* which these are */
     uint64_t day_bytes, month_bytes;
+    struct adit_instant known_at;  /* is_known: when it was told; the user's */
     struct adit_standing standing; /* of its last request */
     struct adit_rate rate;
 };
@@ -78,6 +77,10 @@ struct adit_account *adit_account_hold(struct adit_accounts *as,
 /* It may be gone after it. */
 void adit_account_drop(struct adit_accounts *as, struct adit_account *a);
 
+/* Lets go of those that nothing but an operator's word held which is over.
+ * O(n): when he speaks, not for strangers. */
+void adit_accounts_sweep(struct adit_accounts *as, int64_t unix_s);
+
 /* It moved `n` bytes, either way, at `unix_s`. */
 void adit_account_moved(struct adit_account *a, uint64_t n, int64_t unix_s);
 /* The ledger's sums, what other relays did in them: they hold if they are
@@ -85,6 +88,9 @@ void adit_account_moved(struct adit_account *a, uint64_t n, int64_t unix_s);
 void adit_account_totals(struct adit_account *a, int64_t day_unix_s,
                          uint64_t day_bytes, int64_t month_unix_s,
                          uint64_t month_bytes, int64_t unix_s);
+
+/* Has a ledger told its totals, of the day and month that it is? */
+bool adit_account_is_known(struct adit_account *a, int64_t unix_s);
 
 /*
  * Is there some of its quotas left?  *left_bytes (may be NULL) is how much,

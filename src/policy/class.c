@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "policy/class.h"
 
+_Static_assert(ADIT_ANNOUNCED_S % 1000 != 0, "it is read as seconds");
 _Static_assert(ADIT_MAX_CLASSES <= 32, "a class is a bit of may_dial");
 _Static_assert(ADIT_MAX_CLASSES < ADIT_NO_CLASS, "it is none of them");
 

@@ -18,8 +18,12 @@
 /* In place of a class: there is none. */
 #define ADIT_NO_CLASS 0xff
 
-/* What announce_limit announces, and keeps, where there is no limit. */
-#define ADIT_ANNOUNCED_S (365 * 86400)
+/*
+ * What announce_limit announces, and keeps, where there is no limit: a leap
+ * year, since whole thousands of seconds are what a reader takes for js's
+ * milliseconds (wire/circuit/status.h).
+ */
+#define ADIT_ANNOUNCED_S (366 * 86400)
 #define ADIT_ANNOUNCED_BYTES (UINT64_C(1) << 50)
 
 struct adit_class {

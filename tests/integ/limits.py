@@ -143,7 +143,7 @@ def ids(*names):
     return lambda s: ", ".join(s.id(n) for n in names)
 
 
-# --- caps, by scope ------------------------------------------------------------
+# --- caps, by scope ----------------------------------------------------------
 
 # Where the first comes from, the second, and one whom it does not concern.
 SCOPES = (
@@ -239,7 +239,7 @@ scoped("handshake.max", "1", shakes, "handshakes")
 scoped("stream.max", "6", opens_streams, "streams")
 
 
-# --- caps of one peer ------------------------------------------------------------
+# --- caps of one peer --------------------------------------------------------
 
 def peer_connects(s):
     s.listener("who")
@@ -279,7 +279,7 @@ def class_full(s):
     equal(s.newcomer().expect("reservation_lost")["status"], 201, "status")
 
 
-# --- an hour's requests ----------------------------------------------------------
+# --- an hour's requests ------------------------------------------------------
 
 def reserves_twice(s):
     p, _ = s.listener("who")
@@ -308,7 +308,7 @@ def others_dial(s):
     s.echo(to, ip="192.0.2.8")
 
 
-# --- lists, and whom classes let in ----------------------------------------------
+# --- lists, and whom classes let in ------------------------------------------
 
 def denied(s):
     """It may do neither; others may."""
@@ -329,7 +329,7 @@ def may_not_dial(s):
     s.dial(to, "who").exits(4)
 
 
-# --- quotas ------------------------------------------------------------------------
+# --- quotas ------------------------------------------------------------------
 
 def quota_used(s):
     """What is open ends, and nothing more is taken."""
@@ -341,7 +341,7 @@ def quota_used(s):
     s.dial(to).exits(4)
 
 
-# --- the table ---------------------------------------------------------------------
+# --- the table ---------------------------------------------------------------
 
 PROXY = {"listen.proxy_from": "127.0.0.1"}
 BARRED = {"class.barred.may_reserve": "no", "class.barred.may_dial": "none"}
@@ -408,7 +408,7 @@ for _option, _value, _more, _act, _rule in REFUSALS:
         s.refused(rule)
 
 
-# --- of a circuit ------------------------------------------------------------------
+# --- of a circuit ------------------------------------------------------------
 
 def cut_at_byte(w, option, more):
     s = Stage(w, {**more, class_option(option): "64KiB"})
@@ -526,7 +526,7 @@ def _(w):
         equal(s.hold(to).expect("open")["limited"], said == "yes", "limited")
 
 
-# --- rates: bytes that went by the time that circuits end by their limit ------------
+# --- rates: bytes that went by the time that circuits end by their limit -----
 
 RATE = 1 << 20
 SECONDS = 4
@@ -594,7 +594,7 @@ for _option, _listeners, _each, _more in RATES:
         paced(w, option, listeners, each, more)
 
 
-# --- of a connection ---------------------------------------------------------------
+# --- of a connection ---------------------------------------------------------
 
 @limit("connection.streams", "more circuits than streams are refused")
 def _(w):
@@ -688,7 +688,7 @@ def _(w):
           "why")
 
 
-# --- none is forgotten ---------------------------------------------------------------
+# --- none is forgotten -------------------------------------------------------
 
 @case("limits: every option that limits something has a case")
 def _(w):

@@ -6,7 +6,11 @@ are told, what bites, and how each library words a refusal.
 A part of `run`, whose world these functions use; rows() is what it calls.
 """
 
+import http.server
+import re
 import subprocess
+import threading
+import urllib.request
 
 from __main__ import (Adit, CAT, DIAL_S, LARGE_S, MIB, PEERS, Proc, READY_S,
                       Stock, check)
@@ -20,6 +24,7 @@ ANSWER = 60000
 LISTED = 1024 * MIB         # some five seconds, without Noise on top
 
 ANONYMOUS = {"reservation.max_per_ip": "0", "circuit.per_hour_ip": "0"}
+COUNTED = {"http.listen": "127.0.0.1:0"}
 NOBODY = "12D3KooWRz3CrEU22x5up79PRh7XuJL4CzzEwXxPvWcw8FMLiKDE"
 
 STATUS = {200: "RESERVATION_REFUSED", 201: "RESOURCE_LIMIT_EXCEEDED",
@@ -161,6 +166,19 @@ def listed_carries(w, lang):
     lp.expect("stream_end", test=lambda e: e["bytes"] == n)
 
 
+def cut_at_second(w):
+    """Both ends hear a reset, and none of them an orderly end."""
+    p, addr = Adit(w).relay(limit_seconds=2)
+    lp, reserved = Stock(w, "go").listen(addr, raw=True, answer=0)
+    d = Stock(w, "go")._start("dial", reserved["addr"], raw=True, bytes=1000)
+    end = lp.expect("got_end")
+    check((end["bytes"], "reset" in (end["why"] or "")) == (1000, True),
+          f"the listener got {end}, not 1000 bytes and a reset")
+    check(d.finish(DIAL_S) == 1, "the dialler saw no reset")
+    check("reset" in d.expect("echo", 1)["why"], f"{d.find('echo')}")
+    p.expect("circuit.closed", test=lambda e: e["why"] == "time_limit")
+
+
 # --- how a refusal is heard --------------------------------------------------
 
 def refused(w, p, lang, verb, status, rule, argv, key):
@@ -172,12 +190,41 @@ def refused(w, p, lang, verb, status, rule, argv, key):
     if lang == "rust" and verb == "listen":
         check(peer.expect("outlived", 1)["alive"],
               "the connection to the relay did not outlive it")
+    noted(p, rule, {"listen": "reservation", "dial": "connection"}[verb])
+
+
+def noted(p, rule, what=None):
+    """
+    The log names the rule, its counter has moved, and so has that which
+    go-libp2p's relay has of refused requests, if it was one.
+    """
     p.expect("relay.refused", test=lambda e: e["rule"] == rule)
+    at = p.expect("admin.ready")["http"]
+    with urllib.request.urlopen(f"http://{at}/metrics",
+                                timeout=READY_S) as answer:
+        text = answer.read().decode()
+    lines = [rf'adit_refused_total{{rule="{rule}"}}']
+    if what is not None:
+        lines.append(f"libp2p_relaysvc_{what}_request_response_status_total"
+                     '{status="rejected"}')
+    for line in lines:
+        m = re.search(rf"^{re.escape(line)} (\d+)$", text, re.M)
+        check(m is not None and int(m.group(1)) > 0, f"{line} has not moved")
+
+
+def to_connect(w, lang, rule, config):
+    """Before a request could be refused: there is no connection."""
+    p, addr = Adit(w).relay(config={**COUNTED, **config})
+    Adit(w).listen(addr)
+    peer = Stock(w, lang)._start("dial", addr, ping=1)
+    check(peer.finish(DIAL_S) == 1, f"{peer.label}: it was let in")
+    peer.expect("error", 1)
+    noted(p, rule)
 
 
 def to_reserve(w, lang, status, rule, config, before):
     ids = Ids(w)
-    p, addr = Adit(w).relay(config=config(w, ids))
+    p, addr = Adit(w).relay(config={**COUNTED, **config(w, ids)})
     before(w, lang, ids, p, addr)
     refused(w, p, lang, "listen", status, rule, ["--relay", addr],
             ids.key("who"))
@@ -185,7 +232,7 @@ def to_reserve(w, lang, status, rule, config, before):
 
 def to_dial(w, lang, status, rule, config, before):
     ids = Ids(w)
-    p, addr = Adit(w).relay(config=config(w, ids))
+    p, addr = Adit(w).relay(config={**COUNTED, **config(w, ids)})
     circuit = f"{addr}/p2p-circuit/p2p/{NOBODY}"
     if rule != "no_reservation":
         _, reserved = Adit(w).listen(addr, key=ids.key("listener"))
@@ -233,8 +280,8 @@ def another_dials(w, _lang, _ids, _p, circuit):
 
 def another_holds(w, _lang, _ids, _p, circuit):
     """A circuit that stays open."""
-    d = Proc(w, "adit dial", [Adit(w)._bin("adit"), "dial", circuit, CAT,
-                              "--json"], stdin=subprocess.PIPE, stdout_raw=True)
+    d = Proc(w, "adit dial", Adit(w)._argv("dial", circuit, CAT, "--json"),
+             stdin=subprocess.PIPE, stdout_raw=True)
     d.expect("open")
 
 
@@ -264,6 +311,32 @@ def only_listed_dial(w, ids):
             "class.listed.dialled_by": "listed"}
 
 
+class SaysNo(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"allow": false}')
+
+    def log_message(self, *_):
+        pass
+
+
+def admission_says_no(_w, ids):
+    server = http.server.HTTPServer(("127.0.0.1", 0), SaysNo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return asked(server.server_address[1], ids)
+
+
+def admission_is_away(w, ids):
+    return asked(w.port(), ids)
+
+
+def asked(port, ids):
+    return {"admission.url": f"http://127.0.0.1:{port}/",
+            "class.listed.peers": ids.id("listener")}  # it is not asked about
+
+
 REFUSALS = (
     # asks to, what, status, rule, config, what goes before
     (to_reserve, "node full", 201, "reservations",
@@ -283,6 +356,10 @@ REFUSALS = (
      listing("access.allow_file", "listener"), nothing),
     (to_reserve, "class may not", 202, "class_may_not_reserve",
      setting(class__anonymous__may_reserve="no"), nothing),
+    (to_reserve, "admission says no", 202, "admission", admission_says_no,
+     nothing),
+    (to_reserve, "admission is away", 200, "admission_failed",
+     admission_is_away, nothing),
     (to_dial, "no reservation", 204, "no_reservation", setting(), nothing),
     (to_dial, "node full", 201, "circuits", setting(circuit__max="1"),
      another_holds),
@@ -301,6 +378,10 @@ REFUSALS = (
      setting(class__anonymous__may_dial="none"), nothing),
     (to_dial, "class not dialled by it", 202, "class_may_not_dial",
      only_listed_dial, nothing),
+    (to_dial, "admission says no", 202, "admission", admission_says_no,
+     nothing),
+    (to_dial, "admission is away", 200, "admission_failed", admission_is_away,
+     nothing),
 )
 
 
@@ -315,7 +396,7 @@ def operate(w, sock, *words):
 def by_operator(w, lang, verb, status, rule, words):
     ids = Ids(w)
     sock = w.file("sock")
-    p, addr = Adit(w).relay(config={"admin.socket": sock})
+    p, addr = Adit(w).relay(config={**COUNTED, "admin.socket": sock})
     _, reserved = Adit(w).listen(addr, key=ids.key("listener"))
     operate(w, sock, *words(ids))
     argv = (["--relay", addr] if verb == "listen" else [reserved["addr"]])
@@ -366,6 +447,8 @@ TERMS = (
 def rows(row):
     row("cut at the byte: anonymous and listed, listen=go dial=go",
         must_show, needs=["adit", "go"])
+    row("cut at the second: listen=go dial=go", cut_at_second,
+        needs=["adit", "go"])
     for lang in PEERS:
         row(f"carries class=listed listen={lang} dial={lang}",
             listed_carries, lang)
@@ -382,4 +465,9 @@ def rows(row):
                 "listen", status, rule, words)
             row(f"refused dial={lang} {status} {rule}", by_operator, lang,
                 "dial", status, rule, words)
+        for option, rule in (("connection.max", "connections"),
+                             ("connection.max_per_ip",
+                              "connections_per_ip")):
+            row(f"refused connect={lang} {rule}", to_connect, lang, rule,
+                {option: "1"})
         row(f"renew when full listen={lang}", renews_when_full, lang)

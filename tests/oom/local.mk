@@ -5,3 +5,6 @@ check_LTLIBRARIES += %D%/liboom.la
 tests_oom_liboom_la_SOURCES =
 check_PROGRAMS += %D%/exchange
 %C%_exchange_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+check_PROGRAMS += %D%/ruled
+%C%_ruled_SOURCES = %D%/ruled.c tests/sim/fakes.c tests/sim/fakes.h
+%C%_ruled_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests

@@ -3,11 +3,12 @@
  * Who may, and on which terms: classes, lists, an hour's requests, quotas,
  * what the operator says, a reload and a drain, each as its peers see it.
  */
+#include "fakes.h"
 #include "raw.h"
 #include "run.h"
 
 #include "host/circuit.h"
-#include "host/rules.h"
+#include "host/relay_in.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,7 +76,7 @@ pass(struct stage *s, int64_t us)
 
 /* Nobody has reserved yet; all limits are aditd's own. */
 static struct stage *
-begin(uint64_t seed, size_t want)
+begin_with(uint64_t seed, size_t want, enum adit_ledger_kind ledger)
 {
     struct stage *s = calloc(1, sizeof(*s));
     struct sim_config cfg = { .seed = seed,
@@ -84,9 +85,16 @@ begin(uint64_t seed, size_t want)
 
     sim_defaults(&s->cfg);
     s->cfg.relay_enabled = true;
+    s->cfg.ledger_backend = ledger;
     run_init_with(&s->r, &cfg, &s->cfg, want);
     raw_kit_init(&s->kit, &s->r.w);
     return s;
+}
+
+static struct stage *
+begin(uint64_t seed, size_t want)
+{
+    return begin_with(seed, want, ADIT_LEDGER_NONE);
 }
 
 static void
@@ -299,6 +307,96 @@ test_the_operator_has_the_last_word(void **state)
     end(s);
 }
 
+static size_t
+n_accounts(struct stage *s)
+{
+    return relay(s)->accounts.peers.n;
+}
+
+/* Words of his that are over are forgotten: bans when they end, a class when
+ * there is none of that name any more. */
+static void
+test_words_that_are_over(void **state)
+{
+    struct stage *s = begin_with(18, RELAYED, ADIT_LEDGER_SQLITE);
+    struct adit_peerid who = s->kit.identity.id;
+    struct adit_ledger_mark old = { .is_banned = true, .until_unix_s = 1 };
+
+    (void)state;
+    reserved(s);
+    for (uint8_t i = 0; i < 5; i++) {
+        who.b[who.n - 1] = i;
+        assert_int_equal(adit_relay_ban(relay(s), &who, s->r.w.unix_s + 1 + i),
+                         ADIT_OK);
+    }
+    assert_int_equal(n_accounts(s), 1 + 5);
+    pass(s, 61 * ADIT_S);
+    assert_int_equal(adit_relay_ban(relay(s), &who, 0), ADIT_OK);
+    assert_int_equal(n_accounts(s), 1 + 1);
+    adit_relay_unban(relay(s), &who);
+    /* That the ledger still has of an earlier run. */
+    old.peer = who;
+    adit_ledger_mark(adit_relay_ledger(relay(s)), &old);
+    assert_int_equal(n_accounts(s), 1);
+
+    set(s, "class.gold.peers", "");
+    reload(s);
+    assert_int_equal(adit_relay_set_class(relay(s), &who, "gold"), ADIT_OK);
+    assert_int_equal(n_accounts(s), 2);
+    s->cfg.n_classes = 3;
+    reload(s);
+    assert_int_equal(n_accounts(s), 1);
+    end(s);
+}
+
+/* The ledger says only after a while whom he banned before a restart. */
+static void
+test_a_ban_that_is_read_late(void **state)
+{
+    struct stage *s = begin_with(20, SIZE_MAX / 2, ADIT_LEDGER_SQLITE);
+    struct adit_ledger_mark m = { .is_banned = true };
+
+    (void)state;
+    reserved(s);
+    assert_true(run_dial(&s->r));
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, has_circuit, s));
+    m.peer = s->r.a->identity.id;
+    adit_ledger_mark(adit_relay_ledger(relay(s)), &m);
+    assert_true(sim_run(&s->r.w, ADIT_S, run_is_over, &s->r));
+    assert_int_equal(adit_relay_n_circuits(relay(s)), 0);
+    m.peer = s->r.b->identity.id;
+    adit_ledger_mark(adit_relay_ledger(relay(s)), &m);
+    assert_int_equal(adit_relay_n_reservations(relay(s)), 0);
+    pass(s, 5 * ADIT_S);
+    end(s);
+}
+
+/* The class that he gives a peer has its own limits, not those that the
+ * admission service gave it before. */
+static void
+test_his_class_is_whole(void **state)
+{
+    struct stage *s = begin(17, SIZE_MAX / 2);
+    struct adit_account *b;
+    struct adit_circuit_terms t;
+
+    (void)state;
+    reserved(s);
+    b = adit_account_get(&relay(s)->accounts, &s->r.b->identity.id);
+    assert_non_null(b);
+    b->standing = (struct adit_standing){ .why = ADIT_CLASS_BY_ADMISSION,
+                                          .limits = { .data_bytes = 4096 } };
+    assert_int_equal(
+        adit_relay_set_class(relay(s), &s->r.a->identity.id, "listed"),
+        ADIT_OK);
+    assert_int_equal(
+        adit_relay_set_class(relay(s), &s->r.b->identity.id, "listed"),
+        ADIT_OK);
+    t = terms_of_a_circuit(s);
+    assert_int_equal(t.data_bytes, 1 << 30);
+    end(s);
+}
+
 /* ---- an hour's requests -------------------------------------------------------- */
 
 static void
@@ -387,6 +485,103 @@ test_quota_falls_to_another_class(void **state)
     end(s);
 }
 
+/* Its rate too, while the circuit goes on. */
+static void
+test_quota_falls_under_a_circuit(void **state)
+{
+    struct stage *s = begin(13, SIZE_MAX / 2);
+    const struct adit_account *a;
+
+    (void)state;
+    set(s, "class.listed.subnets", "0.0.0.0/0");
+    set(s, "class.listed.circuit_bytes", "0");
+    set(s, "class.listed.day_bytes", "64KiB");
+    set(s, "class.listed.over_quota", "slow");
+    set(s, "class.slow.peer_bytes_s", "20KiB");
+    reload(s);
+    reserved(s);
+    assert_true(run_dial(&s->r));
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, has_circuit, s));
+    pass(s, 6 * ADIT_S);
+    a = adit_account_get(&relay(s)->accounts, &s->r.a->identity.id);
+    assert_non_null(a);
+    assert_int_equal(a->rate.bytes_s, 20480);
+    sim_cut(&s->r.w, s->r.a);
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, run_is_over, &s->r));
+    pass(s, 5 * ADIT_S);
+    end(s);
+}
+
+/* What is shown as of today is of today. */
+static void
+test_what_is_shown_of_a_day(void **state)
+{
+    struct stage *s = begin(14, RELAYED);
+    struct adit_relay_peer_info info;
+
+    (void)state;
+    reserved(s);
+    assert_int_equal(exchange(s), ADIT_OK);
+    assert_true(adit_relay_peer(relay(s), &s->r.b->identity.id, &info));
+    assert_true(info.day_bytes > 2 * RELAYED);
+    s->r.w.unix_s += 86400;
+    pass(s, ADIT_S);
+    assert_true(adit_relay_peer(relay(s), &s->r.b->identity.id, &info));
+    assert_int_equal(info.day_bytes, 0);
+    assert_true(info.month_bytes > 2 * RELAYED);
+    end(s);
+}
+
+/* ---- books ---------------------------------------------------------------------- */
+
+/* Names that are made up are not written for ever. */
+static void
+test_refusals_of_strangers_are_bounded(void **state)
+{
+    struct stage *s = begin_with(15, RELAYED, ADIT_LEDGER_SQLITE);
+    unsigned before;
+    struct raw *v;
+
+    (void)state;
+    set(s, "class.anonymous.may_reserve", "no");
+    reload(s);
+    v = raw_ready(&s->kit, s->r.relay, 7);
+    for (int i = 0; i < 1100; i++) {
+        assert_int_not_equal(raw_wait(v, raw_reserve(v)), OK);
+        if (i % 100 != 99)
+            continue;
+        raw_free(v, false);
+        v = raw_ready(&s->kit, s->r.relay, 7);
+    }
+    assert_in_range(fake_n_refusals, 900, 1002);
+    /* Of one who is known each is. */
+    assert_int_equal(
+        adit_relay_set_class(relay(s), &s->kit.identity.id, "anonymous"),
+        ADIT_OK);
+    before = fake_n_refusals;
+    for (int i = 0; i < 10; i++)
+        assert_int_not_equal(raw_wait(v, raw_reserve(v)), OK);
+    assert_int_equal(fake_n_refusals, before + 10);
+    raw_free(v, false);
+    end(s);
+}
+
+/* A reservation that ends with its connection is closed like others. */
+static void
+test_without_grace_it_is_counted(void **state)
+{
+    struct stage *s = begin(16, RELAYED);
+
+    (void)state;
+    set(s, "reservation.grace", "0");
+    reload(s);
+    reserved(s);
+    sim_cut(&s->r.w, s->r.b);
+    pass(s, ADIT_S);
+    assert_int_equal(metric(s, ADIT_M_RSVP_CLOSED), 1);
+    end(s);
+}
+
 /* ---- a reload ------------------------------------------------------------------- */
 
 static void
@@ -419,6 +614,42 @@ test_reload_loses_no_circuit(void **state)
     assert_int_equal(s->r.n_lost, 0);
     sim_cut(&s->r.w, s->r.a);
     pass(s, 5 * ADIT_S);
+    end(s);
+}
+
+static bool
+somebody_waits(void *ctx)
+{
+    struct stage *s = ctx;
+
+    return relay(s)->n_waiting > 0;
+}
+
+/* Who waits for the admission service while that is taken away is judged by
+ * the new classes, and counted in them. */
+static void
+test_reload_while_admission_is_asked(void **state)
+{
+    struct stage *s = begin(12, RELAYED);
+    char peers[ADIT_OPT_TEXT_BYTES];
+    struct adit_relay_peer_info info;
+
+    (void)state;
+    set(s, "admission.url", FAKE_SILENT);
+    set(s, "class.gold.peers", "");
+    reload(s);
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, somebody_waits, s));
+    snprintf(peers, sizeof(peers), "%s", id_of(s->r.b));
+    s->cfg.n_classes = 3;
+    set(s, "admission.url", "");
+    set(s, "class.tin.peers", "");
+    set(s, "class.gold.peers", peers);
+    reload(s);
+    assert_int_equal(relay(s)->n_waiting, 0);
+    reserved(s);
+    assert_int_equal(adit_rsvp_n_of(relay(s)->table, 4), 1);
+    assert_true(adit_relay_peer(relay(s), &s->r.b->identity.id, &info));
+    assert_string_equal(info.class_name, "gold");
     end(s);
 }
 
@@ -523,6 +754,99 @@ test_drain_has_a_deadline(void **state)
     end(s);
 }
 
+static void
+on_connected(void *ctx, adit_err e, struct adit_hconn *hc, const char *why)
+{
+    bool *is_done = ctx;
+
+    (void)why;
+    assert_int_equal(e, ADIT_OK);
+    assert_non_null(hc);
+    *is_done = true;
+}
+
+static bool
+is_set(void *ctx)
+{
+    return *(bool *)ctx;
+}
+
+static void
+on_reserved(void *ctx, struct adit_reserve *x, bool renewed)
+{
+    (void)x;
+    (void)renewed;
+    *(bool *)ctx = true;
+}
+
+static void
+on_lost(void *ctx, struct adit_reserve *x, adit_err why, uint32_t status,
+        const char *text, int64_t retry_us)
+{
+    (void)ctx;
+    (void)x;
+    (void)why;
+    (void)status;
+    (void)text;
+    (void)retry_us;
+}
+
+static const struct adit_reserve_events reserve_events = { on_reserved,
+                                                           on_lost };
+
+/* `of` reserves at `at`. */
+static struct adit_reserve *
+reserve_at(struct stage *s, struct sim_node *of, struct sim_node *at)
+{
+    struct adit_reserve *x;
+    bool is_done = false;
+
+    assert_int_equal(adit_reserve_new(sim_host(of), &at->addr, 1,
+                                      &reserve_events, &is_done, &x),
+                     ADIT_OK);
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, is_set, &is_done));
+    return x;
+}
+
+/* A relay that is a client of another, which is one of its own: with the
+ * reserved connection the circuit over it goes. */
+static void
+test_drain_of_one_who_dials(void **state)
+{
+    struct stage *s = begin(19, RELAYED);
+    struct sim_node *other = sim_add(&s->r.w, &s->cfg);
+    struct adit_maddr to = other->addr;
+    struct adit_connect_config cc = { .peer = s->r.a->identity.id,
+                                      .addrs = &to,
+                                      .n = 1,
+                                      .mode = ADIT_CONNECT_ANY,
+                                      .timeout_us = 60 * ADIT_S };
+    struct adit_connect *connect;
+    struct adit_reserve *mine, *its;
+    bool is_done = false;
+
+    (void)state;
+    sim_cut(&s->r.w, s->r.b);
+    mine = reserve_at(s, s->r.a, other);
+    assert_int_equal(
+        adit_maddr_push(&to, ADIT_MA_P2P_CIRCUIT, ADIT_SLICE_NONE), ADIT_OK);
+    assert_int_equal(adit_maddr_push(&to, ADIT_MA_P2P,
+                                     adit_peerid_bytes(&s->r.a->identity.id)),
+                     ADIT_OK);
+    assert_int_equal(adit_connect_start(sim_host(s->r.relay), &cc,
+                                        on_connected, &is_done, &connect),
+                     ADIT_OK);
+    assert_true(sim_run(&s->r.w, 60 * ADIT_S, is_set, &is_done));
+    its = reserve_at(s, other, s->r.relay);
+    adit_relay_drain(relay(s));
+    pass(s, 60 * ADIT_S);
+    assert_int_equal(adit_relay_drain_state(relay(s)), ADIT_DRAIN_DONE);
+    assert_int_equal(adit_relay_n_reservations(relay(s)), 0);
+    adit_reserve_free(mine);
+    adit_reserve_free(its);
+    end(s);
+}
+
 int
 main(void)
 {
@@ -536,8 +860,17 @@ main(void)
         cmocka_unit_test(test_quota_ends_a_circuit),
         cmocka_unit_test(test_quota_falls_to_another_class),
         cmocka_unit_test(test_reload_loses_no_circuit),
+        cmocka_unit_test(test_reload_while_admission_is_asked),
+        cmocka_unit_test(test_quota_falls_under_a_circuit),
+        cmocka_unit_test(test_what_is_shown_of_a_day),
+        cmocka_unit_test(test_refusals_of_strangers_are_bounded),
+        cmocka_unit_test(test_without_grace_it_is_counted),
+        cmocka_unit_test(test_words_that_are_over),
+        cmocka_unit_test(test_a_ban_that_is_read_late),
+        cmocka_unit_test(test_his_class_is_whole),
         cmocka_unit_test(test_a_bad_configuration_says_why),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_of_one_who_dials),
         cmocka_unit_test(test_drain_has_a_deadline),
     };
 

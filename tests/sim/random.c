@@ -2,14 +2,20 @@
 /*
  * Six nodes that do anything at any time: dial, write, end, reset, close,
  * lose every link, give a reservation up and take it again; with limits that
- * bite, reservations that run out, verdicts that come late.  Whatever
- * happens: no crash, and when all is over every count is zero.
+ * bite, reservations that run out, verdicts that come late.  Its relay has
+ * an operator who changes his mind: other classes in another order, caps,
+ * rates, quotas, kicks, bans, drains, an admission service, books, and a wall
+ * clock that jumps.  Whatever happens: no crash, and
+ * when all is over every count is zero.
  *
- * SIM_SEED replays one seed, SIM_SEEDS says how many.
+ * SIM_SEED replays one seed, SIM_SEEDS says how many, SIM_FROM where to
+ * begin.
  */
+#include "fakes.h"
 #include "world.h"
 
 #include "host/circuit.h"
+#include "host/relay_in.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,6 +44,7 @@ struct client {
 struct random_run {
     struct sim_world w;
     struct sim_node *relay;
+    struct adit_node_config base; /* of the relay, before any reload */
     struct client c[N_CLIENTS];
     struct dial d[N_DIALS];
     uint64_t n_open, n_back;
@@ -168,6 +175,309 @@ static const struct adit_reserve_events reserve_events = {
     on_lost,
 };
 
+/* ---- the operator --------------------------------------------------------------- */
+
+static const char *const names[] = FAKE_CLASSES;
+
+static void
+set(struct adit_node_config *cfg, const char *cls, const char *key,
+    const char *value)
+{
+    char name[ADIT_OPT_NAME_BYTES], why[ADIT_OPT_WHY_BYTES];
+
+    snprintf(name, sizeof(name), "class.%s.%s", cls, key);
+    if (adit_node_config_set(cfg, name, value, why) != ADIT_OK)
+        fail_msg("%s", why);
+}
+
+static void
+set_n(struct adit_node_config *cfg, const char *cls, const char *key,
+      uint64_t v, const char *unit)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%llu%s", (unsigned long long)v, unit);
+    set(cfg, cls, key, text);
+}
+
+/* 0, and so no limit, once in three. */
+static uint64_t
+some(struct random_run *r, uint64_t max)
+{
+    return sim_rand(&r->w, 3) == 0 ? 0 : 1 + sim_rand(&r->w, max);
+}
+
+static void
+add_class(struct random_run *r, struct adit_node_config *cfg, const char *cls)
+{
+    char text[8 + ADIT_PEERID_TEXT_BYTES];
+
+    snprintf(text, sizeof(text), "%us", 1 + (unsigned)sim_rand(&r->w, 20));
+    set(cfg, cls, "circuit_duration", text);
+    snprintf(text, sizeof(text), "%us", 2 + (unsigned)sim_rand(&r->w, 30));
+    set(cfg, cls, "reservation_ttl", text);
+    set_n(cfg, cls, "reservations", some(r, 4), "");
+    set_n(cfg, cls, "reservations_per_hour", some(r, 60), "");
+    set_n(cfg, cls, "circuits_per_hour", some(r, 60), "");
+    set_n(cfg, cls, "circuits", some(r, 4), "");
+    set_n(cfg, cls, "circuit_bytes", some(r, 40000), "B");
+    set_n(cfg, cls, "circuit_bytes_s", some(r, 20000), "B");
+    set_n(cfg, cls, "peer_bytes_s", some(r, 20000), "B");
+    set_n(cfg, cls, "day_bytes", some(r, 60000), "B");
+    set_n(cfg, cls, "month_bytes", some(r, 200000), "B");
+    if (sim_rand(&r->w, 8) == 0)
+        set(cfg, cls, "may_reserve", "no");
+    if (sim_rand(&r->w, 2) == 0) {
+        struct client *c = &r->c[sim_rand(&r->w, N_CLIENTS)];
+
+        set(cfg, cls, "peers", adit_peerid_format(&c->n->identity.id, text));
+    }
+}
+
+/* Whom each class may dial, and where it falls: rings of them too. */
+static void
+join_classes(struct random_run *r, struct adit_node_config *cfg)
+{
+    for (size_t i = 0; i < cfg->n_classes; i++) {
+        const char *cls = cfg->classes[i].name;
+        const char *to = cfg->classes[sim_rand(&r->w, cfg->n_classes)].name;
+
+        if (sim_rand(&r->w, 8) == 0)
+            set(cfg, cls, "may_dial", to);
+        if (sim_rand(&r->w, 3) != 0 && strcmp(to, cls) != 0)
+            set(cfg, cls, "over_quota", to);
+    }
+}
+
+/* Some of the names, in any order; the first is always that of everybody. */
+static void
+make_config(struct random_run *r, struct adit_node_config *cfg)
+{
+    const char *left[ADIT_NITEMS(names)];
+    size_t n = ADIT_NITEMS(names);
+
+    *cfg = r->base;
+    memcpy(left, names, sizeof(left));
+    memset(cfg->classes, 0, sizeof(cfg->classes));
+    cfg->n_classes = 0;
+    add_class(r, cfg, left[0]);
+    left[0] = left[--n];
+    for (size_t k = sim_rand(&r->w, n + 1); k > 0; k--) {
+        size_t i = (size_t)sim_rand(&r->w, n);
+
+        add_class(r, cfg, left[i]);
+        left[i] = left[--n];
+    }
+    join_classes(r, cfg);
+    cfg->circuit_wider = sim_rand(&r->w, 2) == 0;
+    cfg->rate_node = some(r, 50000);
+    cfg->rsvps_per_hour_ip = some(r, 60);
+    cfg->circuits_per_hour_ip = some(r, 60);
+    cfg->rsvp_grace_us = (int64_t)sim_rand(&r->w, 4) * ADIT_S;
+    cfg->drain_every_us = (int64_t)(1 + sim_rand(&r->w, 3)) * ADIT_S;
+    cfg->drain_deadline_us = (int64_t)sim_rand(&r->w, 10) * ADIT_S;
+    cfg->drain_group = 1 + sim_rand(&r->w, 3);
+    cfg->drain_threshold = sim_rand(&r->w, 3);
+    for (size_t t = 0; t < ADIT_N_CAP_THINGS; t++)
+        if (sim_rand(&r->w, 6) == 0)
+            for (size_t i = 0; i < ADIT_N_CAP_SCOPES; i++)
+                cfg->caps[t][i] = some(r, t == ADIT_CAP_STREAMS ? 60 : 12);
+    if (sim_rand(&r->w, 3) == 0)
+        snprintf(cfg->admission_url, sizeof(cfg->admission_url),
+                 "http://fake/%u", (unsigned)sim_rand(&r->w, 3));
+}
+
+static void
+reload(struct random_run *r, const struct adit_node_config *cfg)
+{
+    char why[ADIT_NODE_WHY_BYTES] = "";
+    struct adit_rules *rules;
+
+    if (adit_rules_new(cfg, &rules, why) != ADIT_OK)
+        fail_msg("%s", why);
+    if (adit_node_change(r->relay->node, cfg, rules) != ADIT_OK)
+        fail_msg("a reload failed");
+}
+
+static bool
+see_circuit(void *ctx, const struct adit_circuit_info *c)
+{
+    struct random_run *r = ctx;
+
+    adit_assert(c->id > 0 && c->age_us >= 0);
+    return sim_rand(&r->w, 8) != 0;
+}
+
+static bool
+see_peer(void *ctx, const struct adit_relay_peer_info *p)
+{
+    struct random_run *r = ctx;
+    const struct adit_rules *rules =
+        adit_relay_rules(adit_node_relay(r->relay->node));
+
+    adit_assert(adit_rules_class(rules, p->class_name) != ADIT_NO_CLASS);
+    return true;
+}
+
+static void
+operate(struct random_run *r)
+{
+    struct adit_relay *relay = adit_node_relay(r->relay->node);
+    const struct adit_peerid *who =
+        &r->c[sim_rand(&r->w, N_CLIENTS)].n->identity.id;
+    struct adit_node_config cfg;
+    adit_err e = ADIT_OK;
+
+    switch (sim_rand(&r->w, 16)) {
+    case 0:
+        adit_relay_kick(relay, who);
+        break;
+    case 1:
+        e = adit_relay_ban(relay, who,
+                           sim_rand(&r->w, 3) == 0
+                               ? 0
+                               : r->w.unix_s + (int64_t)sim_rand(&r->w, 5));
+        break;
+    case 2:
+    case 3:
+        adit_relay_unban(relay, who);
+        break;
+    case 4:
+    case 5:
+        e = adit_relay_set_class(relay, who,
+                                 names[sim_rand(&r->w, ADIT_NITEMS(names))]);
+        break;
+    case 6:
+        e = adit_relay_set_class(relay, who, "");
+        break;
+    case 7:
+        if (sim_rand(&r->w, 3) == 0)
+            adit_relay_drain(relay);
+        break;
+    case 8:
+    case 9:
+        adit_relay_undrain(relay);
+        break;
+    case 10: /* the wall clock: seconds, a day, a month, there and back */
+        r->w.unix_s += ((int64_t)sim_rand(&r->w, 80) - 40) *
+                       (sim_rand(&r->w, 2) == 0 ? 1 : 86400);
+        break;
+    case 11:
+        adit_relay_each_circuit(relay, see_circuit, r);
+        adit_relay_each_peer(relay, see_peer, r);
+        break;
+    default:
+        make_config(r, &cfg);
+        reload(r, &cfg);
+        break;
+    }
+    if (e != ADIT_OK && e != ADIT_EINVAL)
+        fail_msg("the operator got %s", adit_err_name(e));
+}
+
+/* He takes it all back. */
+static void
+calm_down(struct random_run *r)
+{
+    struct adit_relay *relay = adit_node_relay(r->relay->node);
+
+    reload(r, &r->base);
+    adit_relay_undrain(relay);
+    for (size_t i = 0; i < N_CLIENTS; i++) {
+        const struct adit_peerid *who = &r->c[i].n->identity.id;
+
+        adit_relay_unban(relay, who);
+        if (adit_relay_set_class(relay, who, "") != ADIT_OK)
+            fail_msg("a class");
+    }
+}
+
+/* Whatever was just done: classes are classes, and who holds an account is
+ * there. */
+static void
+check(const struct random_run *r, uint64_t seed)
+{
+    struct adit_relay *relay = adit_node_relay(r->relay->node);
+    struct adit_list *hops = &relay->hops;
+    const char *what = NULL;
+    uint32_t n_classes = (uint32_t)relay->rules->n_classes, n_rsvps = 0;
+    uint32_t n_in_classes = 0, n_circuits = 0;
+
+    for (struct adit_account *a = adit_account_next(&relay->accounts, NULL);
+         a != NULL; a = adit_account_next(&relay->accounts, a)) {
+        uint32_t n_holds = a->is_reserved;
+        struct adit_rsvp_info i = { .cls = ADIT_NO_CLASS };
+        bool has = adit_rsvp_get(relay->table, &a->peer,
+                                 (struct adit_instant){ 0 }, &i);
+
+        ADIT_LIST_EACH(n, tmp, hops)
+        {
+            const struct adit_hop *p =
+                ADIT_CONTAINER_OF(n, const struct adit_hop, link);
+
+            n_holds += (p->src_acct == a) + (p->dst_acct == a);
+            n_circuits += p->src_acct == a;
+        }
+        n_rsvps += has && i.has;
+        if (a->standing.cls >= n_classes ||
+            (a->forced != ADIT_NO_CLASS && a->forced >= n_classes) ||
+            (i.cls != ADIT_NO_CLASS && i.cls >= n_classes))
+            what = "a class that there is not";
+        if (has && i.has != a->is_reserved)
+            what = "a reservation that the account does not know";
+        if (a->n_holds < n_holds ||
+            (relay->n_waiting == 0 && a->n_holds != n_holds))
+            what = "a hold by nobody";
+        if ((a->n_holds > 0 || a->is_banned || a->forced != ADIT_NO_CLASS) &&
+            adit_list_is_linked(&a->idle_link))
+            what = "an idle account that is not";
+    }
+    for (uint8_t i = 0; i < ADIT_MAX_CLASSES; i++)
+        n_in_classes += adit_rsvp_n_of(relay->table, i);
+    if (n_rsvps != adit_rsvp_n(relay->table))
+        what = "a reservation without an account";
+    if (n_in_classes > n_rsvps)
+        what = "more reservations in classes than there are";
+    if (n_circuits != adit_rsvp_n_circuits(relay->table))
+        what = "a circuit of no hop stream";
+    if (what != NULL)
+        fail_msg("seed %llu: %s", (unsigned long long)seed, what);
+}
+
+/* Nothing is counted, held or waited for. */
+static void
+nothing_left(const struct random_run *r, uint64_t seed)
+{
+    const struct adit_relay *relay = adit_node_relay(r->relay->node);
+    const struct adit_caps *caps = &sim_host(r->relay)->caps;
+    const char *what = NULL;
+
+    if (adit_rsvp_n_entries(relay->table) != 0)
+        what = "an entry of the table";
+    for (uint8_t i = 0; i < ADIT_MAX_CLASSES; i++)
+        if (adit_rsvp_n_of(relay->table, i) != 0)
+            what = "a reservation in a class";
+    if (adit_caps_n_entries(caps) != 0)
+        what = "a place";
+    for (size_t i = 0; i < ADIT_N_CAP_THINGS; i++)
+        if (caps->n[i] != 0)
+            what = "a cap's count";
+    if (relay->n_waiting != 0 || relay->n_for_totals != 0 ||
+        !adit_list_is_empty(&relay->waiting))
+        what = "a verdict";
+    if (!adit_list_is_empty(&relay->hops))
+        what = "a hop stream";
+    /* Those that moved something this month are remembered, by nobody. */
+    if (relay->accounts.n_idle != relay->accounts.peers.n)
+        what = "an account that is held";
+    for (struct adit_account *a = adit_account_next(&relay->accounts, NULL);
+         a != NULL; a = adit_account_next(&relay->accounts, a))
+        if (a->n_holds != 0 || a->is_reserved)
+            what = "a hold of an account";
+    if (what != NULL)
+        fail_msg("seed %llu: %s is left", (unsigned long long)seed, what);
+}
+
 /* ---- actions -------------------------------------------------------------------- */
 
 static void
@@ -291,6 +601,7 @@ one_seed(uint64_t seed, bool verbose, uint64_t *n_open, uint64_t *n_back)
                               .latency_us = (int64_t)(seed % 5) * 3000,
                               .verbose = verbose };
     struct random_run *r = calloc(1, sizeof(*r));
+    bool operates = seed % 4 != 3; /* once in a while he is asleep */
     struct adit_node_config rc;
 
     sim_init(&r->w, &cfg);
@@ -303,6 +614,9 @@ one_seed(uint64_t seed, bool verbose, uint64_t *n_open, uint64_t *n_back)
     rc.caps[ADIT_CAP_RSVPS][ADIT_SCOPE_NODE] = 2 + sim_rand(&r->w, 4);
     rc.circuits_per_peer = 1 + sim_rand(&r->w, 3);
     rc.buffer_bytes = 1u << 20;
+    if (sim_rand(&r->w, 2) == 0)
+        rc.ledger_backend = ADIT_LEDGER_SQLITE; /* a fake */
+    r->base = rc;
     r->relay = sim_add(&r->w, &rc);
     for (size_t i = 0; i < N_CLIENTS; i++) {
         r->c[i].n = sim_add(&r->w, NULL);
@@ -320,8 +634,11 @@ one_seed(uint64_t seed, bool verbose, uint64_t *n_open, uint64_t *n_back)
     sim_run(&r->w, ADIT_S, NULL, NULL);
     for (unsigned i = 0; i < N_ACTIONS; i++) {
         act(r);
+        if (operates && sim_rand(&r->w, 3) == 0)
+            operate(r);
         sim_run(&r->w, (int64_t)sim_rand(&r->w, 1u << sim_rand(&r->w, 22)),
                 NULL, NULL);
+        check(r, seed);
     }
     for (size_t i = 0; i < N_DIALS; i++) {
         if (r->d[i].s != NULL)
@@ -333,6 +650,8 @@ one_seed(uint64_t seed, bool verbose, uint64_t *n_open, uint64_t *n_back)
         adit_reserve_free(r->c[i].reserve);
         adit_host_unserve(sim_host(r->c[i].n), &r->c[i].echo);
     }
+    if (operates)
+        calm_down(r);
     sim_run(&r->w, 120 * ADIT_S, NULL, NULL);
     /* By itself, before anything is shut down: all that was reserved has run
      * out, every circuit is at its limit, and idle connections are gone. */
@@ -348,6 +667,7 @@ one_seed(uint64_t seed, bool verbose, uint64_t *n_open, uint64_t *n_back)
                                                          zero[i]));
     if (adit_worker_pool(r->relay->w)->used_bytes != 0)
         fail_msg("seed %llu: buffers", (unsigned long long)seed);
+    nothing_left(r, seed);
     *n_open += r->n_open;
     *n_back += r->n_back;
     sim_fini(&r->w);
@@ -358,6 +678,8 @@ static void
 test_anything(void **state)
 {
     const char *one = getenv("SIM_SEED"), *env = getenv("SIM_SEEDS");
+    const char *from = getenv("SIM_FROM");
+    uint64_t first = from != NULL ? strtoull(from, NULL, 10) : 0;
     uint64_t n = env != NULL ? strtoull(env, NULL, 10) : 1000;
     uint64_t n_open = 0, n_back = 0;
 
@@ -366,7 +688,7 @@ test_anything(void **state)
         one_seed(strtoull(one, NULL, 10), true, &n_open, &n_back);
         return;
     }
-    for (uint64_t i = 0; i < n; i++)
+    for (uint64_t i = first; i < first + n; i++)
         one_seed(i, false, &n_open, &n_back);
     print_message("# %llu streams opened, %llu bytes came back\n",
                   (unsigned long long)n_open, (unsigned long long)n_back);

@@ -329,8 +329,9 @@ ADIT_API ADIT_MUST_USE adit_err adit_node_attach(adit_node *n,
 
 /*
  * Change the options of a running node: those whose `when` is "reload" take
- * effect at once and together, the others stay as they are.  The files that
- * options name are read within this call.  Connections, reservations and
+ * effect at once and together, and so does the level of adit_config_set_log;
+ * the others stay as they are, the log's sink too.  The files that options
+ * name are read within this call.  Connections, reservations and
  * circuits that are open stay, within the limits they were told.
  *
  *   ADIT_EINVAL  adit_config_why(cfg) says what is wrong; nothing changed

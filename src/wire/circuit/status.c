@@ -53,5 +53,7 @@ adit_circuit_limit_s(const struct adit_circuit_limit *l)
 {
     if (!l->has)
         return 0;
-    return l->duration_s > DAY_S ? l->duration_s / 1000 : l->duration_s;
+    return l->duration_s > DAY_S && l->duration_s % 1000 == 0
+               ? l->duration_s / 1000
+               : l->duration_s;
 }

@@ -52,8 +52,8 @@ struct adit_circuit_limit {
 
 /*
  * The duration of a limit that a peer sent, in seconds.  js relays (2026-07)
- * write milliseconds, 120000 for two minutes: above a day we take the number
- * for milliseconds.  0: no limit of time.
+ * write milliseconds, 120000 for two minutes: above a day we take whole
+ * thousands for milliseconds.  0: no limit of time.
  */
 uint32_t adit_circuit_limit_s(const struct adit_circuit_limit *l);
 

@@ -225,6 +225,37 @@ test_long(void **state)
     }
 }
 
+/* A line that is too long, behind a question that is not answered yet: it
+ * is told after the answer, and whoever makes that keeps his visitor. */
+static void
+test_long_behind(void **state)
+{
+    struct desk d;
+    struct client c, other;
+    char line[ADIT_SOCK_LINE_BYTES];
+
+    (void)state;
+    desk_open(&d);
+    client_init(&c, &d.r, dial(&d));
+    client_say(&c, "{\"cmd\":\"wait\"}\n");
+    rig_run(&d.r);
+    assert_non_null(d.waiting);
+    memset(line, 'x', sizeof(line));
+    client_send(&c, line, sizeof(line));
+    client_init(&other, &d.r, dial(&d));
+    client_say(&other, ECHO "\n");
+    client_read(&other, 2);
+    assert_int_equal(adit_sock_n_visits(d.sock), 2);
+    assert_int_equal(c.n, 0);
+    adit_visit_end(d.waiting, NULL);
+    client_read(&c, 0);
+    assert_int_equal(strncmp(c.text, "{\"done\":true}\n", 14), 0);
+    assert_non_null(strstr(c.text, "\"ELIMIT\""));
+    client_fini(&c);
+    client_fini(&other);
+    desk_fini(&d);
+}
+
 /* ---- those who do not read --------------------------------------------------------- */
 
 #define MANY 100000
@@ -458,11 +489,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_said),   cmocka_unit_test(test_long),
-        cmocka_unit_test(test_slow),   cmocka_unit_test(test_gone),
-        cmocka_unit_test(test_closed), cmocka_unit_test(test_denied),
-        cmocka_unit_test(test_own),    cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_path),   cmocka_unit_test(test_given),
+        cmocka_unit_test(test_said),        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_long_behind), cmocka_unit_test(test_slow),
+        cmocka_unit_test(test_gone),        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_denied),      cmocka_unit_test(test_own),
+        cmocka_unit_test(test_crowd),       cmocka_unit_test(test_path),
+        cmocka_unit_test(test_given),
     };
 
     return cmocka_run_group_tests_name("admin/sock", tests, NULL, NULL);

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "ledger/days.h"
+#include "base/civil.h"
 #include "ledger/ledger.h"
 
 /* 2026-01-15 12:00:00 UTC */

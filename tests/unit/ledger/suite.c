@@ -54,7 +54,7 @@ test_sums(void **state)
     struct books *b = begin();
     struct adit_peerid two = peer_no(2);
     struct adit_ledger_gains g = { 1000, 200, 3, 4, 5 };
-    int64_t day = adit_day_of(NOON), month = adit_month_of(NOON);
+    int64_t day = adit_day_begin(NOON), month = adit_month_begin(NOON);
 
     (void)state;
     give(b, 1, 10, 20);
@@ -151,11 +151,11 @@ test_top(void **state)
     assert_int_equal(b->rows[0].sums.sent_bytes, 800);
     assert_int_equal(b->rows[1].sums.sent_bytes, 700);
     assert_int_equal(b->rows[2].sums.sent_bytes, 600);
-    q = of_days(q, adit_day_of(NOON), adit_day_of(NOON) + DAY);
+    q = of_days(q, adit_day_begin(NOON), adit_day_begin(NOON) + DAY);
     books_read(b, q);
     assert_int_equal(b->n_rows, 3);
     assert_int_equal(b->rows[0].sums.sent_bytes, 800);
-    q = of_days(q, adit_day_of(NOON) + DAY, adit_day_of(NOON) + 2 * DAY);
+    q = of_days(q, adit_day_begin(NOON) + DAY, adit_day_begin(NOON) + 2 * DAY);
     books_read(b, q);
     assert_int_equal(b->n_rows, 0);
     books_fini(b);
@@ -193,8 +193,8 @@ test_totals(void **state)
     books_flush(b);
     assert_int_equal(b->n_totals, 1);
     assert_true(adit_peerid_eq(&b->totals[0].peer, &one));
-    assert_int_equal(b->totals[0].day_unix_s, adit_day_of(NOON));
-    assert_int_equal(b->totals[0].month_unix_s, adit_month_of(NOON));
+    assert_int_equal(b->totals[0].day_unix_s, adit_day_begin(NOON));
+    assert_int_equal(b->totals[0].month_unix_s, adit_month_begin(NOON));
     assert_int_equal(b->totals[0].day_bytes, 30);
     assert_int_equal(b->totals[0].month_bytes, 30);
     assert_int_equal(b->totals[0].day_pending_bytes, 0);
@@ -204,7 +204,7 @@ test_totals(void **state)
     give(b, 1, 1, 0);
     b->n_totals = 0;
     books_flush(b);
-    assert_int_equal(b->totals[0].day_unix_s, adit_day_of(NOON) + DAY);
+    assert_int_equal(b->totals[0].day_unix_s, adit_day_begin(NOON) + DAY);
     assert_int_equal(b->totals[0].day_bytes, 1);
     assert_int_equal(b->totals[0].month_bytes, 31);
 
@@ -494,9 +494,10 @@ test_twice(void **state)
     for (unsigned i = 0; i < 600; i++) {
         struct adit_peerid p = peer_no(i);
 
-        assert_true(adit_batch_add(&j.batch, &p, NOON, adit_day_of(NOON), &g));
-        assert_true(adit_batch_refused(&j.batch, &p, NOON, adit_day_of(NOON),
-                                       ADIT_RULE_DENIED));
+        assert_true(
+            adit_batch_add(&j.batch, &p, NOON, adit_day_begin(NOON), &g));
+        assert_true(adit_batch_refused(
+            &j.batch, &p, NOON, adit_day_begin(NOON), ADIT_RULE_DENIED));
     }
     assert_true(adit_batch_record(&j.batch, &r));
     assert_int_equal(adit_clerk_open(&d, b->w,

@@ -159,6 +159,46 @@ test_quotas(void **state)
     }
 }
 
+/* `at` is when it is asked, after it was told of NOON's day and month. */
+static const struct {
+    const char *why;
+    int64_t at;
+    bool want;
+} told[] = {
+    { "the same day", NOON + 3600, true },
+    { "the next day, month and year", NOON + ADIT_DAY_S, false },
+    { "a clock set back by a day", NOON - ADIT_DAY_S, false },
+    { "a clock set back by a month", NOON - 31 * ADIT_DAY_S, false },
+};
+
+static void
+test_a_ledger_is_asked_again_in_another_day(void **state)
+{
+    struct rig *r = *state;
+    struct adit_class c = { .day_bytes = 100 };
+    struct adit_refusal why;
+
+    for (size_t i = 0; i < ADIT_NITEMS(told); i++) {
+        struct adit_peerid p = peer((uint32_t)i);
+        struct adit_account *a = adit_account_hold(&r->as, &p);
+        int64_t day = adit_day_begin(NOON), month = adit_month_begin(NOON);
+
+        print_message("%s\n", told[i].why);
+        assert_false(adit_account_is_known(a, NOON));
+        adit_account_totals(a, day, 100, month, 100, NOON);
+        assert_true(adit_account_is_known(a, NOON));
+        assert_int_equal(adit_account_is_known(a, told[i].at), told[i].want);
+        /* A clock that was set, and set again: what was used is not lost. */
+        if (!told[i].want) {
+            assert_false(adit_account_is_known(a, NOON));
+            adit_account_totals(a, day, 100, month, 100, NOON);
+        }
+        assert_int_equal(adit_account_quota(a, &c, NOON, NULL, &why),
+                         ADIT_ELIMIT);
+        adit_account_drop(&r->as, a);
+    }
+}
+
 static void
 test_totals_of_others(void **state)
 {
@@ -196,6 +236,40 @@ test_a_ban_ends(void **state)
     assert_null(adit_account_get(&r->as, &p));
 }
 
+/* Words that are over hold nobody, and nobody has to come for that. */
+static void
+test_a_sweep(void **state)
+{
+    struct rig *r = *state;
+    struct adit_account *a;
+
+    for (uint32_t i = 0; i < 6; i++) {
+        struct adit_peerid p = peer(i);
+
+        a = adit_account_hold(&r->as, &p);
+        a->is_banned = i < 4;
+        a->banned_until_unix_s = i == 0 ? 0 : NOON + i; /* 0: for good */
+        if (i == 3)
+            adit_account_moved(a, 1, NOON);
+        if (i == 4)
+            a->forced = 2;
+        if (i < 5) /* the last is held */
+            adit_account_drop(&r->as, a);
+    }
+    assert_int_equal(r->as.peers.n, 6);
+    adit_accounts_sweep(&r->as, NOON);
+    assert_int_equal(r->as.peers.n, 6);
+    adit_accounts_sweep(&r->as, NOON + 2);
+    assert_int_equal(r->as.peers.n, 4); /* 1 and 2 are gone */
+    adit_accounts_sweep(&r->as, NOON + 3);
+    assert_int_equal(r->as.peers.n, 4); /* 3 knows something */
+    assert_int_equal(r->as.n_idle, 1);
+    adit_accounts_sweep(&r->as, NOON + 3);
+    assert_int_equal(r->as.n_idle, 1);
+    adit_account_drop(&r->as, a);
+    assert_int_equal(r->as.peers.n, 3);
+}
+
 int
 main(void)
 {
@@ -207,8 +281,11 @@ main(void)
         cmocka_unit_test_setup_teardown(test_the_longest_unused_goes, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_quotas, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_ledger_is_asked_again_in_another_day, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_totals_of_others, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_a_sweep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_ban_ends, set_up, tear_down),
     };
 

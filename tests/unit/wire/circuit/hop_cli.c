@@ -302,7 +302,9 @@ test_limits(void **state)
         { "no limit of time", { true, 0, 1 }, 0 },
         { "a day", { true, 86400, 0 }, 86400 },
         { "js: two minutes in milliseconds", { true, 120000, 0 }, 120 },
-        { "the largest", { true, UINT32_MAX, 0 }, 4294967 },
+        { "two days are no milliseconds", { true, 172800, 0 }, 172800 },
+        { "nor is a leap year", { true, 31622400, 0 }, 31622400 },
+        { "the largest", { true, UINT32_MAX, 0 }, UINT32_MAX },
     };
 
     (void)state;
