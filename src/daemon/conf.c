@@ -39,6 +39,17 @@ struct file {
     char list[ADIT_OPT_TEXT_BYTES];
 };
 
+/* inih knows "; ..." behind a value; everybody writes "# ...". */
+static void
+cut_comment(char *line)
+{
+    for (char *p = line; (p = strchr(p, '#')) != NULL; p++)
+        if (p > line && (p[-1] == ' ' || p[-1] == '\t')) {
+            memcpy(p, "\n", 2); /* '#' and at least a 0 were there */
+            return;
+        }
+}
+
 /* fgets, and what inih does not tell: the line's number, and whether all of
  * it fitted. */
 static char *
@@ -64,6 +75,7 @@ read_line(char *buf, int cap, void *stream)
                  f->path, f->line);
         buf[0] = '\0';
     }
+    cut_comment(buf);
     return got;
 }
 
