@@ -7,12 +7,12 @@
 #include "policy/asn.h"
 
 /*
- * Largest body of a frame on a circuit that a relay limits.  Where it is cut
- * nobody knows, and a frame that is cut is lost whole: a full one is half of
- * the usual limit of 128 KiB.  This is a thirty-second of it, for 1 % of
- * overhead.
+ * On a circuit that a relay limits a frame that is cut is lost whole, and a
+ * full one is half of the usual limit of 128 KiB.  Bodies are a thirty-second
+ * of what the limit is, but no smaller than this, for 1 % of overhead.
  */
-#define LIMITED_BODY_BYTES 4096
+#define LIMITED_BODY_MIN_BYTES 4096
+#define LIMITED_BODY_PART 32
 
 /* ---- peers ------------------------------------------------------------- */
 
@@ -406,8 +406,11 @@ adopt(struct adit_host *h, struct adit_pipe *pipe, bool is_dialer,
         ADIT_FREE(h->mem, hc);
         return e;
     }
-    if (is_limited)
-        hc->conn->body_max_bytes = LIMITED_BODY_BYTES;
+    if (is_limited && circuit != NULL && circuit->limit.data_bytes != 0)
+        hc->conn->body_max_bytes = (uint32_t)ADIT_MAX(
+            ADIT_MIN(circuit->limit.data_bytes / LIMITED_BODY_PART,
+                     (uint64_t)ADIT_YAMUX_MAX_BODY_BYTES),
+            (uint64_t)LIMITED_BODY_MIN_BYTES);
     adit_list_push_tail(&h->hconns, &hc->link);
     if (out != NULL)
         *out = hc;
