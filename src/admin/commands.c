@@ -363,8 +363,7 @@ on_usage(struct adit_job *j, adit_err e, const char *text,
     if (!adit_job_make_list(j, n, sizeof(rows[0])))
         return;
     if (text != NULL)
-        snprintf(j->warning, sizeof(j->warning),
-                 "what is not written yet is not in it: %.180s", text);
+        snprintf(j->warning, sizeof(j->warning), "%s", text);
     if (n > 0)
         memcpy(j->rows, rows, n * sizeof(rows[0]));
     adit_job_send_list(j, n, show);

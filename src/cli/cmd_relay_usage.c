@@ -298,7 +298,8 @@ const struct adit_cli_command adit_cli_cmd_usage = {
     "largest first; or by --day, by\n--month, or circuit by circuit.  Days "
     "and months are those of UTC.  SENT is what was\naccepted from a peer, "
     "RECEIVED what was handed on to it; what has not been written\nyet is "
-    "included.  --csv and --json are exact to the byte.",
+    "included, or it is said that it is not.  --csv and --json are exact to "
+    "the byte.",
     run,
     true,
 };

@@ -254,6 +254,19 @@ said_no(struct adit_cli_ctl *ctl, const json_t *line)
     return adit_cli_exit(err_named(name), false);
 }
 
+/* It has answered, but. */
+static void
+warned(struct adit_cli *c, const char *text)
+{
+    if (text == NULL)
+        return;
+    if (c->json)
+        adit_cli_event(
+            c, json_pack("{s:s,s:s}", "event", "warning", "text", text));
+    else
+        adit_cli_warn(c, "%s", text);
+}
+
 int
 adit_cli_ctl_ask(struct adit_cli_ctl *ctl, json_t *question,
                  void (*row)(void *ctx, json_t *row), void *ctx, json_t **last)
@@ -281,11 +294,8 @@ adit_cli_ctl_ask(struct adit_cli_ctl *ctl, json_t *question,
         if (json_object_get(line, "error") != NULL) {
             code = said_no(ctl, line);
         } else if (json_object_get(line, "done") != NULL) {
-            const char *warning =
-                json_string_value(json_object_get(line, "warning"));
-
-            if (warning != NULL)
-                adit_cli_warn(ctl->c, "%s", warning);
+            warned(ctl->c,
+                   json_string_value(json_object_get(line, "warning")));
             if (last != NULL)
                 *last = json_incref(line);
         } else {

@@ -321,7 +321,7 @@ adit_back_change(struct adit_worker *w, struct adit_msg *m)
         c->b->log.level = (enum adit_log_level)c->level;
     else
         adit_rules_free(c->rules);
-    if (w != NULL && e == ADIT_ENOMEM &&
+    if (w != NULL && e != ADIT_OK && e != ADIT_ESTATE &&
         adit_log_open(&l, &c->b->log, ADIT_LOG_ERROR, "config.failed")) {
         adit_log_err(&l, "why", e);
         adit_log_close(&l);

@@ -2,6 +2,7 @@
 #include "host/rules.h"
 
 #include "base/secret.h"
+#include "loop/http.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -110,6 +111,7 @@ read_token(struct adit_rules *r, const char *path,
            char why[ADIT_NODE_WHY_BYTES])
 {
     size_t n, len;
+    bool is_one;
     char *text;
     adit_err e;
 
@@ -120,9 +122,13 @@ read_token(struct adit_rules *r, const char *path,
     if (e != ADIT_OK)
         return e;
     len = strcspn(text, " \t\r\n");
-    if (len == 0 || text[len + strspn(text + len, " \t\r\n")] != '\0') {
+    is_one = len + strspn(text + len, " \t\r\n") == n; /* no NUL either */
+    text[len] = '\0';
+    if (!is_one || !adit_http_is_token(text)) {
         snprintf(why, ADIT_NODE_WHY_BYTES,
-                 "admission.token_file: %.120s: one word was expected", path);
+                 "admission.token_file: %.120s: one word of visible ASCII "
+                 "was expected",
+                 path);
         e = ADIT_EINVAL;
     } else {
         r->admission_token = adit_mem_alloc(&r->mem, len + 1);
@@ -131,6 +137,7 @@ read_token(struct adit_rules *r, const char *path,
         else
             e = ADIT_ENOMEM;
     }
+    adit_wipe(text, n);
     adit_mem_free(&r->mem, text, n + 1);
     return e;
 }

@@ -288,19 +288,27 @@ tell_rows(struct adit_query_job *q)
 }
 
 static void
-drop_query(struct adit_ledger *l, struct adit_query_job *q)
+leave(struct adit_ledger *l, struct adit_query_job *q)
 {
     adit_timer_stop(l->w, &q->deadline);
     adit_list_remove(&q->link);
     l->n_queries--;
+}
+
+static void
+drop_query(struct adit_ledger *l, struct adit_query_job *q)
+{
+    leave(l, q);
     free_job(&q->job);
 }
 
 static void
 query_back(struct adit_ledger *l, struct adit_query_job *q)
 {
+    /* First: who is told may ask again, and this one must not be posted. */
+    leave(l, q);
     tell_rows(q);
-    drop_query(l, q);
+    free_job(&q->job);
 }
 
 static void

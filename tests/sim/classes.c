@@ -12,6 +12,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -689,6 +690,53 @@ test_a_bad_configuration_says_why(void **state)
     }
 }
 
+/* Words that a header may carry, and one that it may not. */
+static void
+test_a_token(void **state)
+{
+    static const struct {
+        const char *why, *text;
+        bool is_fine;
+    } cases[] = {
+        { "a word", "s3cret\n", true },
+        { "two", "s3cret word\n", false },
+        { "none", "\n", false },
+        { "beyond ASCII",
+          "s\xc3\xa9"
+          "cret\n",
+          false },
+        { "a control character",
+          "s3\x01"
+          "cret\n",
+          false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ADIT_NITEMS(cases); i++) {
+        struct adit_node_config *cfg = calloc(1, sizeof(*cfg));
+        char why[ADIT_NODE_WHY_BYTES] = "", set_why[ADIT_OPT_WHY_BYTES];
+        char path[] = "/tmp/adit-token-XXXXXX";
+        int fd = mkstemp(path);
+        size_t n = strlen(cases[i].text);
+
+        print_message("%s\n", cases[i].why);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, cases[i].text, n), n);
+        close(fd);
+        sim_defaults(cfg);
+        cfg->relay_enabled = true;
+        assert_int_equal(
+            adit_node_config_set(cfg, "admission.token_file", path, set_why),
+            ADIT_OK);
+        assert_int_equal(adit_node_check(cfg, why) == ADIT_OK,
+                         cases[i].is_fine);
+        if (!cases[i].is_fine)
+            assert_non_null(strstr(why, "admission.token_file"));
+        unlink(path);
+        free(cfg);
+    }
+}
+
 /* ---- a drain -------------------------------------------------------------------- */
 
 static void
@@ -869,6 +917,7 @@ main(void)
         cmocka_unit_test(test_a_ban_that_is_read_late),
         cmocka_unit_test(test_his_class_is_whole),
         cmocka_unit_test(test_a_bad_configuration_says_why),
+        cmocka_unit_test(test_a_token),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_drain_of_one_who_dials),
         cmocka_unit_test(test_drain_has_a_deadline),

@@ -328,3 +328,10 @@ adit_ledger_mark(struct adit_ledger *l, const struct adit_ledger_mark *m)
     find(l, &m->peer)->mark = *m;
     l->ev.on_mark(l->ev.ctx, m);
 }
+
+/* Now and then it fails, and is asked all the same. */
+void
+adit_ledger_state(const struct adit_ledger *l, struct adit_ledger_state *out)
+{
+    *out = (struct adit_ledger_state){ .is_failing = draw(l->w, 4) == 0 };
+}

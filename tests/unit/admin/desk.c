@@ -414,12 +414,21 @@ test_usage(void **state)
     assert_non_null(strstr(o.c.text, "\"refusals\":{\"draining\":9}"));
     assert_non_null(strstr(o.c.text, "\"peer\":null"));
 
+    /* All that it can say, and that it is not all. */
+    fake.query_fn = NULL;
+    client_say(&o.c, "{\"cmd\":\"usage\"}\n");
+    until_asked(&o);
+    assert_null(strstr(o.c.text, "\"warning\""));
+    fake.query_fn(fake.query_ctx, ADIT_OK, "some is missing", rows, 1);
+    client_read(&o.c, 5);
+    assert_non_null(strstr(o.c.text, "\"warning\":\"some is missing\""));
+
     /* It fails, and says so. */
     fake.query_fn = NULL;
     client_say(&o.c, "{\"cmd\":\"usage\",\"by\":\"circuit\"}\n");
     until_asked(&o);
     fake.query_fn(fake.query_ctx, ADIT_EIO, "no disk", NULL, 0);
-    client_read(&o.c, 4);
+    client_read(&o.c, 6);
     assert_non_null(strstr(o.c.text, "the ledger: no disk"));
 
     /* He is gone before it answers. */

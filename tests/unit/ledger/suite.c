@@ -580,6 +580,47 @@ tell(void *ctx, adit_err e, const char *text,
     told = e;
 }
 
+/* Whoever is told asks the next thing at once. */
+static void
+tell_and_ask(void *ctx, adit_err e, const char *text,
+             const struct adit_usage_row *rows, size_t n)
+{
+    struct books *b = ctx;
+
+    (void)text;
+    assert_int_equal(e, ADIT_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].sums.sent_bytes, 10);
+    if (++n_told < 5)
+        assert_int_equal(adit_ledger_query(b->l, &by_peer, tell_and_ask, b),
+                         ADIT_OK);
+}
+
+static bool
+is_told_five(struct books *b)
+{
+    (void)b;
+    return n_told >= 5;
+}
+
+static void
+test_asking_from_an_answer(void **state)
+{
+    struct books *b = begin();
+
+    (void)state;
+    give(b, 1, 10, 0);
+    n_told = 0;
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(adit_ledger_query(b->l, &by_peer, tell_and_ask, b),
+                         ADIT_OK);
+    books_until(b, is_told_five);
+    for (unsigned i = 0; i < 3; i++)
+        books_read(b, by_peer);
+    assert_in_range(n_told, 5, 6);
+    books_fini(b);
+}
+
 static void
 test_asking(void **state)
 {
@@ -776,13 +817,21 @@ test_real_workers(void **state)
 }
 
 const struct CMUnitTest suite[] = {
-    cmocka_unit_test(test_sums),         cmocka_unit_test(test_refused_only),
-    cmocka_unit_test(test_top),          cmocka_unit_test(test_restart),
-    cmocka_unit_test(test_totals),       cmocka_unit_test(test_records),
-    cmocka_unit_test(test_marks),        cmocka_unit_test(test_midnight),
-    cmocka_unit_test(test_clock_jumps),  cmocka_unit_test(test_retention),
-    cmocka_unit_test(test_twice),        cmocka_unit_test(test_bounds),
-    cmocka_unit_test(test_asking),       cmocka_unit_test(test_no_memory),
+    cmocka_unit_test(test_sums),
+    cmocka_unit_test(test_refused_only),
+    cmocka_unit_test(test_top),
+    cmocka_unit_test(test_restart),
+    cmocka_unit_test(test_totals),
+    cmocka_unit_test(test_records),
+    cmocka_unit_test(test_marks),
+    cmocka_unit_test(test_midnight),
+    cmocka_unit_test(test_clock_jumps),
+    cmocka_unit_test(test_retention),
+    cmocka_unit_test(test_twice),
+    cmocka_unit_test(test_bounds),
+    cmocka_unit_test(test_asking),
+    cmocka_unit_test(test_no_memory),
+    cmocka_unit_test(test_asking_from_an_answer),
     cmocka_unit_test(test_real_workers),
 };
 const size_t n_suite = ADIT_NITEMS(suite);
