@@ -79,6 +79,8 @@ finish(struct adit_relay *r)
 
         if (p->bridge != NULL)
             adit_hop_close(p, "drain");
+        else if (p->stop != NULL || p->accepted)
+            adit_hop_end(p); /* what is not open yet does not open any more */
     }
     (void)close_reserved(r, UINT32_MAX, true, "the relay has drained");
     adit_relay_arm(r);

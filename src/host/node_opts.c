@@ -47,7 +47,9 @@ static const struct adit_opt_row rows[] = {
       "Reservations and renewals a peer may ask for in an hour, as many at "
       "once; 0: no limit." },
     { "reservation.per_hour_ip", ADIT_OPT_COUNT, AT(rsvps_per_hour_ip), "60",
-      NULL, "1000000", "reload", "The same for an IPv4 address or IPv6 /64." },
+      NULL, "1000000", "reload",
+      "The same for an IPv4 address or IPv6 /64; whom a class lists by its id "
+      "has its class's alone." },
     { "reservation.ttl", ADIT_OPT_DURATION, AT(rsvp_ttl_us), "1h", "1s",
       "365d", "reload",
       "How long a reservation holds before it must be renewed. js peers renew "
@@ -84,7 +86,9 @@ static const struct adit_opt_row rows[] = {
       "its duration goes into the hour, or circuits chain for ever; 0: no "
       "limit." },
     { "circuit.per_hour_ip", ADIT_OPT_COUNT, AT(circuits_per_hour_ip), "60",
-      NULL, "1000000", "reload", "The same for an IPv4 address or IPv6 /64." },
+      NULL, "1000000", "reload",
+      "The same for an IPv4 address or IPv6 /64; whom a class lists by its id "
+      "has its class's alone." },
     { "circuit.wider", ADIT_OPT_BOOL, AT(circuit_wider), "no", NULL, NULL,
       "reload",
       "Where the classes of source and destination differ the wider limits "

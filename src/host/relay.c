@@ -325,6 +325,21 @@ reclassify(struct adit_relay *r, struct adit_account *a)
         a->standing = (struct adit_standing){ 0 };
 }
 
+/* What the operator said holds no longer; the ledger goes on keeping it. */
+static void
+log_class_gone(struct adit_relay *r, const struct adit_account *a,
+               const char *name)
+{
+    char id[ADIT_PEERID_TEXT_BYTES];
+    struct adit_log_line l;
+
+    if (!adit_log_open(&l, r->h->log, ADIT_LOG_WARN, "peer.class_gone"))
+        return;
+    adit_log_str(&l, "peer", adit_peerid_format(&a->peer, id));
+    adit_log_str(&l, "class", name);
+    adit_log_close(&l);
+}
+
 /* Classes are known by their place in the rules, which are new. */
 static void
 remap(struct adit_relay *r, const struct adit_rules *old)
@@ -337,6 +352,8 @@ remap(struct adit_relay *r, const struct adit_rules *old)
     adit_rsvp_remap(r->table, map);
     for (struct adit_account *a = adit_account_next(&r->accounts, NULL);
          a != NULL; a = adit_account_next(&r->accounts, a)) {
+        if (a->forced != ADIT_NO_CLASS && map[a->forced] == ADIT_NO_CLASS)
+            log_class_gone(r, a, old->classes[a->forced].name);
         if (a->forced != ADIT_NO_CLASS)
             a->forced = map[a->forced];
         a->standing.cls = map[a->standing.cls];

@@ -114,8 +114,8 @@ struct adit_circuit_info {
     bool is_paced;                               /* it waits for a rate */
 };
 
-/* What the relay knows of a peer that is connected, holds a reservation or
- * is an end of a circuit. */
+/* What the relay knows of a peer that is connected, holds a reservation, is
+ * an end of a circuit, or that the operator has banned or put into a class. */
 struct adit_relay_peer_info {
     const struct adit_peerid *peer;
     const char *class_name;      /* that holds now */

@@ -356,16 +356,19 @@ take_pace(struct adit_relay *r, char what, struct adit_slice who,
 
 /*
  * Of the network it comes from: taken when the question is first looked at,
- * before anything is asked for it.
+ * before anything is asked for it.  Whom the operator or a list names by its
+ * id has what its class says and no less for its neighbours; a network's
+ * strangers can be as many ids as they like.
  */
 static bool
 network_may_ask(struct adit_relay *r, const struct adit_ask *a,
-                struct adit_refusal *why)
+                const struct adit_account *acct, struct adit_refusal *why)
 {
     struct adit_prefix p = adit_prefix_of(
         adit_endpoint_ip(&a->remote), ADIT_PREFIX_BITS4, ADIT_PREFIX_BITS6);
 
-    if (p.family == 0)
+    if (p.family == 0 || (acct != NULL && acct->forced != ADIT_NO_CLASS) ||
+        adit_acl_peer(r->rules->members, &a->peer) != ADIT_ACL_NONE)
         return true;
     if (a->kind == ADIT_ASK_CONNECT)
         return take_pace(r, 'C', adit_prefix_key(&p),
@@ -536,7 +539,7 @@ decide(struct adit_relay *r, struct adit_ask *a, struct verdict *v)
         refuse_by(r, a, v, rule);
         return;
     }
-    if (!a->is_paced && !network_may_ask(r, a, &why)) {
+    if (!a->is_paced && !network_may_ask(r, a, acct, &why)) {
         refuse(r, a, v, &why);
         return;
     }

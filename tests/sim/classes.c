@@ -429,6 +429,34 @@ test_requests_per_hour(void **state)
     end(s);
 }
 
+/* A stranger cannot use up what his neighbour was promised. */
+static void
+test_a_networks_hour_is_its_strangers(void **state)
+{
+    struct stage *s = begin(25, RELAYED);
+    char id[ADIT_PEERID_TEXT_BYTES];
+    struct raw_kit other;
+    struct raw *v, *listed;
+
+    (void)state;
+    raw_kit_init(&other, &s->r.w);
+    set(s, "reservation.per_hour_ip", "2");
+    set(s, "class.listed.peers", adit_peerid_format(&other.identity.id, id));
+    reload(s);
+    v = raw_ready(&s->kit, s->r.relay, 7);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(raw_wait(v, raw_reserve(v)), OK);
+    assert_int_equal(raw_wait(v, raw_reserve(v)), FULL);
+    assert_int_equal(metric(s, ADIT_M_REFUSED_RSVP_PER_HOUR_IP), 1);
+    listed = raw_ready(&other, s->r.relay, 7);
+    assert_int_equal(raw_wait(listed, raw_reserve(listed)), OK);
+    raw_free(listed, false);
+    raw_free(v, false);
+    pass(s, 60 * ADIT_S);
+    raw_kit_fini(&other);
+    end(s);
+}
+
 /* ---- quotas -------------------------------------------------------------------- */
 
 static void
@@ -904,6 +932,7 @@ main(void)
         cmocka_unit_test(test_who_may),
         cmocka_unit_test(test_the_operator_has_the_last_word),
         cmocka_unit_test(test_requests_per_hour),
+        cmocka_unit_test(test_a_networks_hour_is_its_strangers),
         cmocka_unit_test(test_quota_refuses_until_midnight),
         cmocka_unit_test(test_quota_ends_a_circuit),
         cmocka_unit_test(test_quota_falls_to_another_class),
