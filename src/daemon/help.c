@@ -29,7 +29,8 @@ static const struct {
     { ADIT_EXIT_IDENTITY, "the identity file cannot be read, or is no key" },
     { ADIT_EXIT_BIND, "a listen address cannot be had" },
     { ADIT_EXIT_INTERNAL, "the node could not go on" },
-    { ADIT_EXIT_OS, "the system refuses threads, descriptors or memory" },
+    { ADIT_EXIT_OS, "the system refuses threads, descriptors or memory, or "
+                    "the ledger cannot be opened (its disk may be full)" },
     { ADIT_EXIT_CREATE, "the identity file, or the folder of the ledger or "
                         "the control socket, cannot be made or written" },
     { ADIT_EXIT_CONFIG, "the configuration is wrong" },

@@ -193,6 +193,22 @@ on_bridge_end(void *ctx, const struct adit_bridge_end *end)
     hop_free(p);
 }
 
+/* OK has left, and the destination is gone: a circuit that carried nothing
+ * has its closing record as well. */
+static void
+stillborn(struct adit_hop *p)
+{
+    struct adit_bridge_end end = { .why = ADIT_BRIDGE_RESET };
+
+    if (p->src != NULL)
+        adit_hstream_reset(p->src, ADIT_YAMUX_RESET_RESOURCE);
+    p->src = NULL;
+    drop_stop(p);
+    adit_metric_add(p->r->h->metrics, ADIT_M_CIRCUIT_OPENED, 1);
+    adit_books_opened(p);
+    on_bridge_end(p, &end);
+}
+
 static void
 couple(struct adit_hop *p)
 {
@@ -204,7 +220,7 @@ couple(struct adit_hop *p)
     struct adit_hstream *src = p->src, *dst = p->stop;
 
     if (dst == NULL) { /* it ended while OK was on its way */
-        hop_abort(p);
+        stillborn(p);
         return;
     }
     adit_timer_stop(p->r->h->w, &p->timer);
@@ -306,7 +322,7 @@ stop_end(void *ctx, struct adit_hstream *s, adit_err why, uint32_t code)
     (void)code;
     p->stop = NULL;
     if (p->accepted)
-        hop_abort(p);
+        stillborn(p);
     else
         stop_failed(p);
 }

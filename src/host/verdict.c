@@ -295,11 +295,10 @@ is_known(const struct adit_relay *r, struct adit_account *acct)
 
     if (r->ledger == NULL)
         return true;
-    if (acct == NULL || !adit_account_is_known(acct, adit_relay_unix_s(r)))
-        return false;
-    if (r->totals_hold_us == 0 ||
-        adit_instant_sub(adit_relay_now(r), acct->known_at) <
-            r->totals_hold_us)
+    if (acct != NULL && adit_account_is_known(acct, adit_relay_unix_s(r)) &&
+        (r->totals_hold_us == 0 ||
+         adit_instant_sub(adit_relay_now(r), acct->known_at) <
+             r->totals_hold_us))
         return true;
     adit_ledger_state(r->ledger, &s);
     return s.is_failing;
