@@ -16,7 +16,7 @@ from __main__ import (Adit, CAT, DIAL_S, LARGE_S, MIB, PEERS, Proc, READY_S,
                       Stock, check)
 
 KIB128 = 128 * 1024
-YEAR_S = 365 * 86400        # what announce_limit says for none
+YEAR_S = 366 * 86400        # what announce_limit says for none
 PEBIBYTE = 1 << 50
 BEYOND = 32 * 1024          # what is sent over a limit; within a window
 ANSWER = 60000
