@@ -521,8 +521,8 @@ def _(w):
                       "class.barred.announce_limit": said})
         p, to = s.listener()
         r = p.expect("reserved")
-        equal((r["limit_bytes"], r["limit_seconds"] > 0),
-              (1 << 50, True) if said == "yes" else (0, False), "limits")
+        equal((r["limit_bytes"], r["limit_seconds"]),
+              (1 << 50, 366 * 86400) if said == "yes" else (0, 0), "limits")
         equal(s.hold(to).expect("open")["limited"], said == "yes", "limited")
 
 
