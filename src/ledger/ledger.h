@@ -49,6 +49,7 @@ struct adit_ledger_config {
     int64_t flush_us;
     int64_t keep_circuits_us; /* 0: no closing records */
     int64_t keep_days_us;
+    int64_t keep_months_us;       /* never less than the month that it is */
     struct adit_metrics *metrics; /* the worker's cells */
 };
 
@@ -202,7 +203,9 @@ struct adit_usage_row {
  * and `text`, else NULL, says that something is missing in it.
  *
  * Of a range BY_PEER and BY_DAY read days, which are kept for keep_days;
- * without one BY_PEER reads months, which stay.  Refusals are kept by day.
+ * without one BY_PEER reads months, which are kept for keep_months.  Refusals
+ * are kept by day; a month has those peers alone that moved bytes or had a
+ * circuit in it.
  *
  * ADIT_EFULL: too many queries are under way.  ADIT_ENOMEM.
  */

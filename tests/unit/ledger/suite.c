@@ -110,6 +110,51 @@ test_sums(void **state)
     books_fini(b);
 }
 
+/* So do those that had a reservation and nothing else, until they do: then
+ * the month has what was before, too. */
+static void
+test_reserved_only(void **state)
+{
+    const struct adit_ledger_gains reserved = { .n_reservations = 1 };
+    struct books *b = begin();
+    struct adit_peerid seven = peer_no(7), eight = peer_no(8);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        adit_ledger_add(b->l, &seven, &reserved);
+        adit_ledger_add(b->l, &eight, &reserved);
+        books_flush(b);
+        books_pass(b, DAY);
+    }
+    books_read(b, by_peer);
+    assert_int_equal(b->n_rows, 0);
+    books_read(b, by_month);
+    assert_int_equal(b->n_rows, 0);
+    books_read(b, of_peer(by_peer, 7));
+    assert_int_equal(b->rows[0].sums.n_reservations, 2);
+    books_read(b, by_day);
+    assert_int_equal(b->n_rows, 2);
+    assert_int_equal(b->rows[0].sums.n_reservations, 2);
+
+    give(b, 7, 10, 0);
+    books_flush(b);
+    adit_ledger_add(b->l, &seven, &reserved); /* to a month that is there */
+    adit_ledger_add(b->l, &eight, &reserved);
+    books_flush(b);
+    for (unsigned i = 0; i < 2; i++) {
+        books_read(b, i == 0 ? by_peer : by_month);
+        assert_int_equal(b->n_rows, 1);
+        assert_int_equal(b->rows[0].sums.sent_bytes, 10);
+        assert_int_equal(b->rows[0].sums.n_reservations, 3);
+        if (i == 0) {
+            assert_int_equal(b->rows[0].first_unix_s, NOON);
+            assert_int_equal(b->rows[0].last_unix_s, NOON + 2 * DAY);
+        }
+    }
+    assert_int_equal(b->n_totals > 0, true);
+    books_fini(b);
+}
+
 /* Anybody can make peer ids: those that did nothing leave no month. */
 static void
 test_refused_only(void **state)
@@ -434,10 +479,18 @@ test_retention(void **state)
     books_flush(b);
     books_read(b, of_days(by_day, NOON - DAY, NOON + DAY));
     assert_int_equal(b->n_rows, 0);
-    /* Months stay. */
+    /* Months are kept longer: 100 days. */
     books_read(b, of_days(by_month, NOON - 40 * DAY, NOON + DAY));
     assert_int_equal(b->n_rows, 1);
     assert_int_equal(b->rows[0].sums.sent_bytes, 11);
+    books_pass(b, 80 * DAY);
+    books_until(b, books_is_written);
+    give(b, 1, 10000, 0);
+    books_flush(b);
+    books_read(b, of_days(by_month, NOON - 40 * DAY, NOON + 200 * DAY));
+    assert_int_equal(b->n_rows, 3);
+    assert_int_equal(b->rows[0].sums.sent_bytes, 10000);
+    assert_int_equal(b->rows[2].sums.sent_bytes, 100);
 
     /* A step that stands for a day is believed. */
     b->unix_s += 3650 * DAY;
@@ -448,6 +501,8 @@ test_retention(void **state)
         books_until(b, books_is_written);
     }
     books_read(b, of_days(by_day, NOON, NOON + 200 * DAY));
+    assert_int_equal(b->n_rows, 0);
+    books_read(b, of_days(by_month, NOON - 40 * DAY, NOON + 200 * DAY));
     assert_int_equal(b->n_rows, 0);
     books_fini(b);
 }
@@ -787,6 +842,7 @@ on_real_worker(enum adit_worker_kind kind)
         .redis_prefix = place.prefix,
         .flush_us = 100 * ADIT_MS,
         .keep_days_us = 62 * DAY * ADIT_S,
+        .keep_months_us = 100 * DAY * ADIT_S,
         .metrics = &metrics,
     };
     assert_int_equal(adit_ledger_open(o.w, &cfg, &ev, &l, why), ADIT_OK);
@@ -819,6 +875,7 @@ test_real_workers(void **state)
 const struct CMUnitTest suite[] = {
     cmocka_unit_test(test_sums),
     cmocka_unit_test(test_refused_only),
+    cmocka_unit_test(test_reserved_only),
     cmocka_unit_test(test_top),
     cmocka_unit_test(test_restart),
     cmocka_unit_test(test_totals),
