@@ -109,4 +109,10 @@ struct adit_backend {
 
 extern const struct adit_backend adit_backend_sqlite, adit_backend_redis;
 
+/* adit_ledger_open, with this one. */
+ADIT_MUST_USE adit_err adit_ledger_open_with(
+    struct adit_worker *w, const struct adit_backend *backend,
+    const struct adit_ledger_config *cfg, const struct adit_ledger_events *ev,
+    struct adit_ledger **out, char why[ADIT_LEDGER_WHY_TEXT_BYTES]);
+
 #endif

@@ -51,6 +51,7 @@ struct adit_ledger_config {
     int64_t keep_days_us;
     int64_t keep_months_us;       /* never less than the month that it is */
     struct adit_metrics *metrics; /* the worker's cells */
+    int64_t hang_us; /* closing waits so long for it to return; 0: 8 s */
 };
 
 /* What a peer did since it was last told.  Bytes are circuit payload after
@@ -133,7 +134,13 @@ ADIT_MUST_USE adit_err adit_ledger_open(struct adit_worker *w,
 
 /*
  * Write what is pending, waiting up to five seconds for it, and end the
- * thread.  What could not be written is logged.  NULL is fine.
+ * thread.  What could not be written is logged.  Callbacks of it may call
+ * what is below, in vain.  NULL is fine.
+ *
+ * A call into the backend may never return (a file on a server that is
+ * gone).  After `hang_us` the thread is left to itself, with the ledger, some
+ * 100 KB, and the batches, questions and answers that it has: they are not
+ * freed, since it may still touch them, and that is logged.
  */
 void adit_ledger_close(struct adit_ledger *l);
 
@@ -207,7 +214,8 @@ struct adit_usage_row {
  * are kept by day; a month has those peers alone that moved bytes or had a
  * circuit in it.
  *
- * ADIT_EFULL: too many queries are under way.  ADIT_ENOMEM.
+ * ADIT_EFULL: too many queries are under way.  ADIT_ESTATE: it is being
+ * closed.  ADIT_ENOMEM.
  */
 typedef void adit_usage_fn(void *ctx, adit_err e, const char *text,
                            const struct adit_usage_row *rows, size_t n);

@@ -12,7 +12,7 @@
 #define PRUNE_ROWS 1000
 
 /* A reading that runs longer is ended: some 10^9 steps of SQLite's machine,
- * ten seconds and more.  Batches wait behind it. */
+ * ten seconds and more, or when the ledger closes.  Batches wait behind it. */
 #define STEPS_PER_LOOK 1000000
 #define MAX_LOOKS 1000
 
@@ -518,7 +518,7 @@ look(void *ctx)
 {
     struct adit_store *s = ctx;
 
-    return ++s->n_looks > MAX_LOOKS;
+    return ++s->n_looks > MAX_LOOKS || atomic_load(&s->clerk->is_quitting);
 }
 
 /* Refusals of a row: in these days, of its peer unless of all. */

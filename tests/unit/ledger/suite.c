@@ -570,7 +570,7 @@ test_twice(void **state)
         assert_int_equal(j.batch.entries->day_bytes, 10);
         assert_false(j.is_rolled_back);
     }
-    adit_clerk_close(&d);
+    assert_true(adit_clerk_close(&d));
     adit_batch_fini(&j.batch);
     books_read(b, by_day);
     assert_int_equal(b->rows[0].sums.sent_bytes, 6000);
@@ -673,6 +673,58 @@ test_asking_from_an_answer(void **state)
     for (unsigned i = 0; i < 3; i++)
         books_read(b, by_peer);
     assert_in_range(n_told, 5, 6);
+    books_fini(b);
+}
+
+/* Told that the ledger is being closed: whatever is called then is in vain,
+ * and harmless. */
+static void
+tell_of_the_end(void *ctx, adit_err e, const char *text,
+                const struct adit_usage_row *rows, size_t n)
+{
+    struct books *b = ctx;
+    struct adit_peerid one = peer_no(1);
+    struct adit_ledger_mark m = { .peer = one, .class_name = "gold" };
+    struct adit_ledger_state s;
+
+    (void)text;
+    (void)rows;
+    (void)n;
+    told = e;
+    if (n_told++ > 0)
+        return;
+    assert_int_equal(adit_ledger_query(b->l, &by_peer, tell_of_the_end, b),
+                     ADIT_ESTATE);
+    adit_ledger_forget(b->l, b);
+    give(b, 1, 100, 0);
+    adit_ledger_refused(b->l, &one, ADIT_RULE_DENIED);
+    close_circuit(b, 1, 2, NOON);
+    adit_ledger_ask(b->l, &one);
+    adit_ledger_mark(b->l, &m);
+    adit_ledger_state(b->l, &s);
+}
+
+static void
+test_asking_at_the_end(void **state)
+{
+    struct books *b = begin();
+
+    (void)state;
+    n_told = 0;
+    give(b, 1, 10, 0);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(adit_ledger_query(b->l, &by_peer, tell_of_the_end, b),
+                         ADIT_OK);
+    books_close(b);
+    assert_int_equal(n_told, 1); /* the other was forgotten */
+    assert_int_equal(adit_metric_get(&b->metrics, ADIT_M_LEDGER_LOST_BYTES),
+                     100);
+    assert_int_equal(adit_metric_get(&b->metrics, ADIT_M_LEDGER_LOST_RECORDS),
+                     1);
+    assert_true(books_has_line(b, "ledger.mark_lost"));
+    books_open(b);
+    books_read(b, by_peer);
+    assert_int_equal(b->rows[0].sums.sent_bytes, 10);
     books_fini(b);
 }
 
@@ -889,6 +941,7 @@ const struct CMUnitTest suite[] = {
     cmocka_unit_test(test_asking),
     cmocka_unit_test(test_no_memory),
     cmocka_unit_test(test_asking_from_an_answer),
+    cmocka_unit_test(test_asking_at_the_end),
     cmocka_unit_test(test_real_workers),
 };
 const size_t n_suite = ADIT_NITEMS(suite);
