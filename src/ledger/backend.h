@@ -16,7 +16,7 @@ enum adit_job_kind {
     ADIT_JOB_BATCH, /* write it, tell the totals of its peers, prune */
     ADIT_JOB_ASK,   /* tell the totals of some peers */
     ADIT_JOB_QUERY,
-    ADIT_JOB_MARKS, /* all that are stored */
+    ADIT_JOB_MARKS, /* all that are stored, or that were set since */
 };
 
 struct adit_job {
@@ -39,6 +39,9 @@ struct adit_batch_job {
     struct adit_batch batch;
     int64_t prune_unix_s; /* the wall clock, as far as it is believed */
     bool is_rolled_back;  /* the backend has lost what it had taken */
+    /* Of the marks; another than before: somebody has set some.  Always 0
+     * where nobody else can. */
+    uint64_t marks_version;
 };
 
 /* Peers asked for in one job; more wait for the next.  Arbitrary. */
@@ -73,6 +76,8 @@ struct adit_query_job {
 
 struct adit_marks_job {
     struct adit_job job;
+    uint64_t since;      /* a version; 0: all marks */
+    uint64_t version;    /* which these are; there may be more */
     struct adit_mem mem; /* of the marks; goes with the job */
     struct adit_ledger_mark *v;
     size_t n, cap;

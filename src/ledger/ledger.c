@@ -52,7 +52,9 @@ struct adit_ledger {
     struct adit_list queries;
     size_t n_queries;
     struct adit_marks_job *marks; /* at the clerk */
-    bool has_marks;
+    bool has_marks;               /* all were told once */
+    bool has_new_marks;           /* since then some were set */
+    uint64_t marks_version;       /* what was told */
 
     int64_t offset_s; /* wall - monotonic, believed */
     int64_t new_offset_s;
@@ -356,7 +358,7 @@ ask_marks(struct adit_ledger *l)
 {
     struct adit_marks_job *j;
 
-    if (l->has_marks || l->marks != NULL)
+    if ((l->has_marks && !l->has_new_marks) || l->marks != NULL)
         return;
     j = ADIT_NEW(l->mem, struct adit_marks_job);
     if (j == NULL)
@@ -365,6 +367,7 @@ ask_marks(struct adit_ledger *l)
     j->job.kind = ADIT_JOB_MARKS;
     j->job.l = l;
     j->job.home_mem = l->mem;
+    j->since = l->marks_version;
     l->marks = j;
     post(l, &j->job);
 }
@@ -374,15 +377,17 @@ marks_back(struct adit_ledger *l, struct adit_marks_job *j)
 {
     l->marks = NULL;
     if (j->job.e == ADIT_OK && !j->lacks_memory) {
-        l->has_marks = true;
+        l->marks_version = j->version;
+        l->has_new_marks = false;
         for (size_t i = 0; l->ev.on_mark != NULL && i < j->n; i++)
             /* What was said since then holds. */
             if (!adit_batch_has_mark(&l->pending->batch, &j->v[i].peer) &&
                 (l->flying == NULL ||
                  !adit_batch_has_mark(&l->flying->batch, &j->v[i].peer)))
                 l->ev.on_mark(l->ev.ctx, &j->v[i]);
-        if (l->ev.on_mark != NULL)
+        if (!l->has_marks && l->ev.on_mark != NULL)
             l->ev.on_mark(l->ev.ctx, NULL);
+        l->has_marks = true;
     }
     free_job(&j->job);
 }
@@ -482,6 +487,10 @@ batch_back(struct adit_ledger *l, struct adit_batch_job *j)
     l->flying = NULL;
     worked(l, j);
     gauge(l);
+    if (j->marks_version != l->marks_version) {
+        l->has_new_marks = true;
+        ask_marks(l);
+    }
     adit_list_push_tail(&l->told, &j->job.link);
     tell_some(l);
     if (l->is_overdue || adit_batch_is_large(&l->pending->batch))

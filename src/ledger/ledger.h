@@ -109,8 +109,12 @@ struct adit_ledger_events {
     void (*collect)(void *ctx);
     /* Of peers in a batch that was written, and of those asked for. */
     void (*on_totals)(void *ctx, const struct adit_ledger_totals *t);
-    /* Once after _open for each mark that is stored, then NULL; as soon as
-     * the backend answers.  NULL: not wanted, as is on_totals. */
+    /*
+     * Once after _open for each mark that is stored, then NULL; as soon as
+     * the backend answers.  Later for each that was set, by another relay
+     * with the same store too (with the answer to a flush); one that says
+     * nothing was deleted.  NULL: not wanted, as is on_totals.
+     */
     void (*on_mark)(void *ctx, const struct adit_ledger_mark *m);
 };
 

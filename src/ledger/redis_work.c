@@ -12,6 +12,8 @@
  *   days        months          sorted set of those that there are
  *   c                           sorted set of closing records, by begin
  *   marks                       hash
+ *   mv                          how often a mark was set
+ *   ml                          sorted set: peer, mv when its mark was set last
  *   i:INSTANCE                  the last part of a batch of that process
  *
  * A part of a batch is one script, hence atomic; it begins with setting the
@@ -34,6 +36,9 @@
 /* Closing records in Redis' memory: some 40 MB. */
 #define MAX_CIRCUITS 100000
 
+/* Marks read in one script of those that were set since. */
+#define PAGE_MARKS 1000
+
 /* Hashes read in one script, and records in one page. */
 #define PAGE_HASHES 20000
 #define PAGE_RECORDS 1000
@@ -50,7 +55,7 @@ static const char apply_script[] =
     "local p = ARGV[1]\n"
     "local seq, num = p .. 'i:' .. ARGV[2], tonumber(ARGV[3])\n"
     "local today, month, keep = ARGV[4], ARGV[5], ARGV[6]\n"
-    "local at = 11\n"
+    "local at = 12\n"
     "local function take() at = at + 1; return ARGV[at] end\n"
     "local function add(key, e)\n"
     "  for f, v in pairs(e.sums) do\n"
@@ -101,7 +106,7 @@ static const char apply_script[] =
     "local last = tonumber(redis.call('GET', seq) or '0')\n"
     "local fresh = last < num\n"
     "if fresh then redis.call('SET', seq, ARGV[3], 'EX', keep) end\n"
-    "local out, all = { string.format('%.0f', last) }, {}\n"
+    "local out, all = { string.format('%.0f', last), '0' }, {}\n"
     "local n = tonumber(take())\n"
     "for i = 1, n do\n"
     "  local peer, day, mon = take(), take(), take()\n"
@@ -175,7 +180,12 @@ static const char apply_script[] =
     "  elseif fresh then\n"
     "    redis.call('HSET', p .. 'marks', peer, mark)\n"
     "  end\n"
+    "  if fresh then\n"
+    "    redis.call('ZADD', p .. 'ml', redis.call('INCR', p .. 'mv'), peer)\n"
+    "  end\n"
     "end\n"
+    "out[2] = redis.call('GET', p .. 'mv') or '0'\n"
+    "redis.call('ZREMRANGEBYRANK', p .. 'ml', 0, -1 - tonumber(ARGV[12]))\n"
     "redis.call('ZREMRANGEBYRANK', p .. 'c', 0, -1 - tonumber(ARGV[9]))\n"
     "redis.call('ZREMRANGEBYSCORE', p .. 'c', '-inf', '(' .. ARGV[8])\n"
     "redis.call('ZREMRANGEBYSCORE', p .. 'days', '-inf', '(' .. ARGV[7])\n"
@@ -516,6 +526,7 @@ next_part(struct adit_redis_work *x, struct adit_redis_cmd *c)
     adit_redis_cmd_i64(c, x->keep_months_us / ADIT_S + 32 * ADIT_DAY_S);
     adit_redis_cmd_i64(
         c, adit_month_begin(j->prune_unix_s - x->keep_months_us / ADIT_S));
+    adit_redis_cmd_i64(c, ADIT_MARKS_MAX); /* ARGV[12] */
 
     n = 0;
     for (x->next_entry = x->entry; x->next_entry != NULL && n < PART_ITEMS;
@@ -548,10 +559,11 @@ part_reply(struct adit_redis_work *x, const redisReply *r)
 {
     struct adit_batch_job *j =
         ADIT_CONTAINER_OF(x->job, struct adit_batch_job, job);
-    size_t at = 1;
+    size_t at = 2;
 
-    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1)
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 2)
         return ADIT_EPROTO;
+    j->marks_version = u64_of(r->element[1]);
     if (u64_of(r->element[0]) < x->acked)
         j->is_rolled_back = true;
     x->acked = ADIT_MAX(u64_of(r->element[0]), part_number(x, &j->batch));
@@ -601,14 +613,32 @@ ask_reply(struct adit_redis_work *x, const redisReply *r)
 
 /* ---- marks ------------------------------------------------------------------------ */
 
+/* All, too, of a server that has lost what it had. */
+static const char marks_script[] =
+    "local p, since, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])\n"
+    "local v, out = redis.call('GET', p .. 'mv') or '0', {}\n"
+    "if since == 0 or since > tonumber(v) then\n"
+    "  return { v, redis.call('HGETALL', p .. 'marks') }\n"
+    "end\n"
+    "local l = redis.call('ZRANGEBYSCORE', p .. 'ml', '(' .. ARGV[2], "
+    "'+inf',\n"
+    "                     'WITHSCORES', 'LIMIT', 0, most)\n"
+    "for i = 1, #l, 2 do\n"
+    "  out[i] = l[i]\n"
+    "  out[i + 1] = redis.call('HGET', p .. 'marks', l[i]) or ''\n"
+    "end\n"
+    "if #l == 2 * most then v = l[#l] end\n"
+    "return { v, out }\n";
+
 static void
 next_marks(struct adit_redis_work *x, struct adit_redis_cmd *c)
 {
-    char key[ADIT_REDIS_PREFIX_BYTES + 8];
+    const struct adit_marks_job *j =
+        ADIT_CONTAINER_OF(x->job, struct adit_marks_job, job);
 
-    snprintf(key, sizeof(key), "%smarks", x->prefix);
-    adit_redis_cmd_str(c, "HGETALL");
-    adit_redis_cmd_str(c, key);
+    eval(c, marks_script, x->prefix);
+    adit_redis_cmd_u64(c, j->since);
+    adit_redis_cmd_u64(c, PAGE_MARKS);
 }
 
 static adit_err
@@ -617,18 +647,22 @@ marks_reply(struct adit_redis_work *x, const redisReply *r)
     struct adit_marks_job *j =
         ADIT_CONTAINER_OF(x->job, struct adit_marks_job, job);
 
-    if (r->type != REDIS_REPLY_ARRAY)
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
+        r->element[1]->type != REDIS_REPLY_ARRAY)
         return ADIT_EPROTO;
+    j->version = u64_of(r->element[0]);
+    r = r->element[1];
     for (size_t i = 0; i + 1 < r->elements; i += 2) {
         const redisReply *peer = r->element[i], *mark = r->element[i + 1];
         struct adit_ledger_mark m = { 0 }, *out;
-        int banned;
+        int banned = 0;
 
         if (!is_text(peer) || !is_text(mark))
             return ADIT_EPROTO;
         peer_of(adit_slice(peer->str, peer->len), &m.peer);
-        if (m.peer.n == 0 || sscanf(mark->str, "%d %" SCNd64 " %31s", &banned,
-                                    &m.until_unix_s, m.class_name) < 2)
+        if (m.peer.n == 0 ||
+            (mark->len > 0 && sscanf(mark->str, "%d %" SCNd64 " %31s", &banned,
+                                     &m.until_unix_s, m.class_name) < 2))
             continue; /* somebody else's hand was in it */
         m.is_banned = banned != 0;
         out = adit_marks_add(j);

@@ -95,8 +95,8 @@ on_mark(void *ctx, const struct adit_ledger_mark *m)
 
     if (m == NULL)
         b->has_marks = true;
-    else if (b->n_marks < ADIT_NITEMS(b->marks))
-        b->marks[b->n_marks++] = *m;
+    else
+        b->marks[b->n_marks++ % ADIT_NITEMS(b->marks)] = *m;
 }
 
 static void

@@ -418,6 +418,97 @@ test_fleet(void **state)
     books_fini(&b);
 }
 
+static const struct adit_ledger_mark *
+mark_of(const struct books *b, unsigned peer)
+{
+    struct adit_peerid p = peer_no(peer);
+
+    for (unsigned i = b->n_marks; i > 0; i--) { /* the newest */
+        const struct adit_ledger_mark *m =
+            &b->marks[(i - 1) % ADIT_NITEMS(b->marks)];
+
+        if (adit_peerid_eq(&m->peer, &p))
+            return m;
+    }
+    return NULL;
+}
+
+/* Something happens there, and what was said meanwhile is told. */
+static bool
+is_marked(struct books *b)
+{
+    return b->n_marks > 0;
+}
+
+static void
+hear(struct books *b)
+{
+    b->n_marks = 0;
+    give(b, 1, 1, 0);
+    books_flush(b);
+    books_until(b, is_marked);
+}
+
+/* Two relays, one prefix: what is said at one of a peer the other hears, and
+ * what is taken back. */
+static void
+test_fleet_marks(void **state)
+{
+    struct adit_ledger_mark m = { .peer = peer_no(7),
+                                  .is_banned = true,
+                                  .until_unix_s = NOON + 3600 };
+    static struct books a, b;
+    static struct place p;
+    unsigned n = 0;
+
+    (void)state;
+    place_new(&p);
+    books_init(&a, &p);
+    books_init(&b, &p);
+    adit_ledger_mark(a.l, &m);
+    m = (struct adit_ledger_mark){ .peer = peer_no(8), .class_name = "gold" };
+    adit_ledger_mark(a.l, &m);
+    books_flush(&a);
+    hear(&b);
+    assert_int_equal(b.n_marks, 2);
+    assert_true(mark_of(&b, 7)->is_banned);
+    assert_int_equal(mark_of(&b, 7)->until_unix_s, NOON + 3600);
+    assert_string_equal(mark_of(&b, 8)->class_name, "gold");
+
+    /* Taken back there; the other mark has not changed. */
+    m = (struct adit_ledger_mark){ .peer = peer_no(7) };
+    adit_ledger_mark(b.l, &m);
+    books_flush(&b);
+    hear(&a);
+    while (mark_of(&a, 7) == NULL || mark_of(&a, 7)->is_banned)
+        hear(&a); /* of its own first */
+    assert_string_equal(mark_of(&a, 7)->class_name, "");
+    assert_int_equal(mark_of(&a, 7)->until_unix_s, 0);
+
+    /* Nothing new: nothing is told. */
+    for (unsigned i = 0; i < 3; i++) {
+        b.n_marks = 0;
+        give(&b, 1, 1, 0);
+        books_flush(&b);
+    }
+    assert_int_equal(b.n_marks, 0);
+
+    /* More than a page of them comes with more than one flush. */
+    for (unsigned i = 0; i < 2500; i++) {
+        m = (struct adit_ledger_mark){ .peer = peer_no(i), .is_banned = true };
+        adit_ledger_mark(a.l, &m);
+    }
+    books_flush(&a);
+    while (n < 2500) {
+        hear(&b);
+        books_read(&b, (struct adit_usage_query){ .by = ADIT_USAGE_BY_DAY });
+        n += b.n_marks;
+    }
+    assert_int_equal(n, 2500);
+    books_fini(&a);
+    books_fini(&b);
+}
+
 /* Whatever counts goes by itself, should no relay come any more. */
 static void
 test_expiry(void **state)
@@ -571,6 +662,7 @@ main(void)
         cmocka_unit_test(test_late),
         cmocka_unit_test(test_password),
         cmocka_unit_test(test_fleet),
+        cmocka_unit_test(test_fleet_marks),
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_where),
