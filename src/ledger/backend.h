@@ -76,7 +76,8 @@ struct adit_query_job {
 
 struct adit_marks_job {
     struct adit_job job;
-    uint64_t since;      /* a version; 0: all marks */
+    bool wants_all;      /* else those that were set after `since` */
+    uint64_t since;      /* a version */
     uint64_t version;    /* which these are; there may be more */
     struct adit_mem mem; /* of the marks; goes with the job */
     struct adit_ledger_mark *v;

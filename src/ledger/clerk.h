@@ -20,7 +20,7 @@
 
 /* After this the thread hangs in a call that does not return (a file on a
  * server that is gone).  Less than an init system waits for us. */
-#define ADIT_CLERK_HANG_US (8 * ADIT_S)
+#define ADIT_CLERK_HANG_US (10 * ADIT_S)
 
 /* Between the thread and its home's mailbox. */
 enum adit_clerk_door { ADIT_DOOR_OPEN, ADIT_DOOR_IN_USE, ADIT_DOOR_SHUT };

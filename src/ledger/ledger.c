@@ -367,6 +367,7 @@ ask_marks(struct adit_ledger *l)
     j->job.kind = ADIT_JOB_MARKS;
     j->job.l = l;
     j->job.home_mem = l->mem;
+    j->wants_all = !l->has_marks;
     j->since = l->marks_version;
     l->marks = j;
     post(l, &j->job);

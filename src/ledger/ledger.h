@@ -51,7 +51,7 @@ struct adit_ledger_config {
     int64_t keep_days_us;
     int64_t keep_months_us;       /* never less than the month that it is */
     struct adit_metrics *metrics; /* the worker's cells */
-    int64_t hang_us; /* closing waits so long for it to return; 0: 8 s */
+    int64_t hang_us; /* closing waits so long for it to return; 0: 10 s */
 };
 
 /* What a peer did since it was last told.  Bytes are circuit payload after

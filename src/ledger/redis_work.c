@@ -617,7 +617,7 @@ ask_reply(struct adit_redis_work *x, const redisReply *r)
 static const char marks_script[] =
     "local p, since, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])\n"
     "local v, out = redis.call('GET', p .. 'mv') or '0', {}\n"
-    "if since == 0 or since > tonumber(v) then\n"
+    "if since < 0 or since > tonumber(v) then\n"
     "  return { v, redis.call('HGETALL', p .. 'marks') }\n"
     "end\n"
     "local l = redis.call('ZRANGEBYSCORE', p .. 'ml', '(' .. ARGV[2], "
@@ -637,7 +637,7 @@ next_marks(struct adit_redis_work *x, struct adit_redis_cmd *c)
         ADIT_CONTAINER_OF(x->job, struct adit_marks_job, job);
 
     eval(c, marks_script, x->prefix);
-    adit_redis_cmd_u64(c, j->since);
+    adit_redis_cmd_i64(c, j->wants_all ? -1 : (int64_t)j->since);
     adit_redis_cmd_u64(c, PAGE_MARKS);
 }
 

@@ -474,8 +474,9 @@ run_batch(struct adit_store *s, struct adit_batch_job *j)
         done(s, false);
         return;
     }
-    /* It is written; what is not pruned now will be. */
-    (void)prune_all(s, j);
+    /* It is written; what is not pruned now will be.  Who closes waits. */
+    if (!atomic_load(&s->clerk->is_quitting))
+        (void)prune_all(s, j);
     done(s, true);
 }
 

@@ -449,6 +449,14 @@ hear(struct books *b)
     books_until(b, is_marked);
 }
 
+/* With something that is waited for: marks are no usage. */
+static void
+write_marks(struct books *b)
+{
+    give(b, 2, 1, 0);
+    books_flush(b);
+}
+
 /* Two relays, one prefix: what is said at one of a peer the other hears, and
  * what is taken back. */
 static void
@@ -468,7 +476,7 @@ test_fleet_marks(void **state)
     adit_ledger_mark(a.l, &m);
     m = (struct adit_ledger_mark){ .peer = peer_no(8), .class_name = "gold" };
     adit_ledger_mark(a.l, &m);
-    books_flush(&a);
+    write_marks(&a);
     hear(&b);
     assert_int_equal(b.n_marks, 2);
     assert_true(mark_of(&b, 7)->is_banned);
@@ -478,7 +486,7 @@ test_fleet_marks(void **state)
     /* Taken back there; the other mark has not changed. */
     m = (struct adit_ledger_mark){ .peer = peer_no(7) };
     adit_ledger_mark(b.l, &m);
-    books_flush(&b);
+    write_marks(&b);
     hear(&a);
     while (mark_of(&a, 7) == NULL || mark_of(&a, 7)->is_banned)
         hear(&a); /* of its own first */
@@ -498,13 +506,39 @@ test_fleet_marks(void **state)
         m = (struct adit_ledger_mark){ .peer = peer_no(i), .is_banned = true };
         adit_ledger_mark(a.l, &m);
     }
-    books_flush(&a);
+    write_marks(&a);
     while (n < 2500) {
         hear(&b);
         books_read(&b, (struct adit_usage_query){ .by = ADIT_USAGE_BY_DAY });
         n += b.n_marks;
     }
     assert_int_equal(n, 2500);
+    books_fini(&a);
+    books_fini(&b);
+}
+
+/* One that was set and taken back since the first reading, of which there was
+ * nothing: it is told, too, since he may know it from elsewhere. */
+static void
+test_fleet_mark_gone(void **state)
+{
+    struct adit_ledger_mark m = { .peer = peer_no(9), .is_banned = true };
+    static struct books a, b;
+    static struct place p;
+
+    (void)state;
+    place_new(&p);
+    books_init(&a, &p);
+    books_init(&b, &p);
+    for (unsigned i = 0; i < 2; i++) {
+        adit_ledger_mark(b.l, &m);
+        write_marks(&b);
+        m.is_banned = false;
+    }
+    hear(&a);
+    assert_int_equal(a.n_marks, 1);
+    assert_non_null(mark_of(&a, 9));
+    assert_false(mark_of(&a, 9)->is_banned);
     books_fini(&a);
     books_fini(&b);
 }
@@ -663,6 +697,7 @@ main(void)
         cmocka_unit_test(test_password),
         cmocka_unit_test(test_fleet),
         cmocka_unit_test(test_fleet_marks),
+        cmocka_unit_test(test_fleet_mark_gone),
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_where),
