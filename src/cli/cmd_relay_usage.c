@@ -294,7 +294,7 @@ const struct adit_cli_command adit_cli_cmd_usage = {
     "",
     "who used how much",
     "Ask the ledger of a running aditd: bytes each way, circuits out and in, "
-    "reservations\nand refusals, of each peer since the beginning, the "
+    "reservations\nand refusals, of each peer that used something, the "
     "largest first; or by --day, by\n--month, or circuit by circuit.  Days "
     "and months are those of UTC.  SENT is what was\naccepted from a peer, "
     "RECEIVED what was handed on to it; what has not been written\nyet is "

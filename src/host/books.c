@@ -276,10 +276,9 @@ on_mark(void *ctx, const struct adit_ledger_mark *m)
         return;
     a->is_banned = m->is_banned;
     a->banned_until_unix_s = m->until_unix_s;
-    if (m->class_name[0] != '\0')
-        a->forced = adit_rules_class(r->rules, m->class_name);
+    a->forced = adit_rules_class(r->rules, m->class_name); /* none, of "" */
     adit_books_set_rate(r, a);
-    /* It may have come while the ledger was still reading. */
+    /* It may be here already: another relay may have said so just now. */
     if (adit_account_is_banned(a, adit_relay_unix_s(r)) &&
         (adit_host_peer(r->h, &m->peer) != NULL ||
          adit_rsvp_has(r->table, &m->peer, adit_relay_now(r))))

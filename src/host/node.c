@@ -459,6 +459,7 @@ open_ledger(struct adit_node *n, char why[ADIT_NODE_WHY_BYTES])
         .flush_us = c->ledger_flush_us,
         .keep_circuits_us = c->ledger_keep_circuits_us,
         .keep_days_us = c->ledger_keep_days_us,
+        .keep_months_us = c->ledger_keep_months_us,
     };
     char secret[ADIT_OPT_TEXT_BYTES] = "", what[ADIT_RELAY_WHY_BYTES];
     adit_err e;

@@ -75,6 +75,7 @@ struct adit_node_config {
     char ledger_redis_password_file[ADIT_OPT_TEXT_BYTES];
     char ledger_redis_prefix[ADIT_OPT_TEXT_BYTES];
     int64_t ledger_flush_us, ledger_keep_circuits_us, ledger_keep_days_us;
+    int64_t ledger_keep_months_us;
     int64_t drain_deadline_us, drain_every_us;
     uint64_t drain_group, drain_threshold;
     uint64_t log_addresses; /* enum adit_addr_shown */

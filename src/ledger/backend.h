@@ -16,7 +16,7 @@ enum adit_job_kind {
     ADIT_JOB_BATCH, /* write it, tell the totals of its peers, prune */
     ADIT_JOB_ASK,   /* tell the totals of some peers */
     ADIT_JOB_QUERY,
-    ADIT_JOB_MARKS, /* all that are stored */
+    ADIT_JOB_MARKS, /* all that are stored, or that were set since */
 };
 
 struct adit_job {
@@ -39,6 +39,9 @@ struct adit_batch_job {
     struct adit_batch batch;
     int64_t prune_unix_s; /* the wall clock, as far as it is believed */
     bool is_rolled_back;  /* the backend has lost what it had taken */
+    /* Of the marks; another than before: somebody has set some.  Always 0
+     * where nobody else can. */
+    uint64_t marks_version;
 };
 
 /* Peers asked for in one job; more wait for the next.  Arbitrary. */
@@ -73,6 +76,9 @@ struct adit_query_job {
 
 struct adit_marks_job {
     struct adit_job job;
+    bool wants_all;      /* else those that were set after `since` */
+    uint64_t since;      /* a version */
+    uint64_t version;    /* which these are; there may be more */
     struct adit_mem mem; /* of the marks; goes with the job */
     struct adit_ledger_mark *v;
     size_t n, cap;
@@ -108,5 +114,11 @@ struct adit_backend {
 };
 
 extern const struct adit_backend adit_backend_sqlite, adit_backend_redis;
+
+/* adit_ledger_open, with this one. */
+ADIT_MUST_USE adit_err adit_ledger_open_with(
+    struct adit_worker *w, const struct adit_backend *backend,
+    const struct adit_ledger_config *cfg, const struct adit_ledger_events *ev,
+    struct adit_ledger **out, char why[ADIT_LEDGER_WHY_TEXT_BYTES]);
 
 #endif

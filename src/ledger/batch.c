@@ -229,6 +229,5 @@ bool
 adit_entry_is_used(const struct adit_entry *e)
 {
     return e->gains.sent_bytes > 0 || e->gains.received_bytes > 0 ||
-           e->gains.n_as_src > 0 || e->gains.n_as_dst > 0 ||
-           e->gains.n_reservations > 0;
+           e->gains.n_as_src > 0 || e->gains.n_as_dst > 0;
 }

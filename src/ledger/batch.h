@@ -87,7 +87,8 @@ bool adit_batch_mark(struct adit_batch *b, const struct adit_ledger_mark *m);
 bool adit_batch_has_mark(const struct adit_batch *b,
                          const struct adit_peerid *peer);
 
-/* Has the entry anything but refusals? */
+/* Did it move bytes or have a circuit?  Anybody can make peer ids, and be
+ * refused or given a reservation: no month is kept of that alone. */
 bool adit_entry_is_used(const struct adit_entry *e);
 
 #endif

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "ledger/clerk.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 /* While closing, a batch that failed is tried again after this. */
 #define CLOSING_RETRY_US (200 * ADIT_MS)
@@ -15,6 +19,18 @@ job_of(struct adit_list *n)
     return ADIT_CONTAINER_OF(n, struct adit_job, link);
 }
 
+/* Nothing, if nobody lives there any more. */
+static void
+mail_home(struct adit_clerk *d, struct adit_msg *m)
+{
+    int door = ADIT_DOOR_OPEN;
+
+    if (!atomic_compare_exchange_strong(&d->door, &door, ADIT_DOOR_IN_USE))
+        return;
+    adit_worker_post(d->home, m);
+    atomic_store(&d->door, ADIT_DOOR_OPEN);
+}
+
 static void
 answer(struct adit_clerk *d, struct adit_job *job, adit_err e, const char *why)
 {
@@ -26,7 +42,7 @@ answer(struct adit_clerk *d, struct adit_job *job, adit_err e, const char *why)
         adit_list_push_tail(&d->failed, &job->link);
     job->msg.next = NULL;
     job->msg.fn = job->back;
-    adit_worker_post(d->home, &job->msg);
+    mail_home(d, &job->msg);
 }
 
 static void
@@ -137,6 +153,7 @@ run(void *arg)
 
     adit_worker_run(d->w);
     d->backend->close(d->store);
+    adit_mailbox_post(&d->ended, &d->bye);
     return NULL;
 }
 
@@ -182,7 +199,11 @@ adit_clerk_open(struct adit_clerk *d, struct adit_worker *home,
     };
     adit_err e;
 
-    *d = (struct adit_clerk){ .home = home, .backend = backend };
+    *d = (struct adit_clerk){
+        .home = home,
+        .backend = backend,
+        .hang_us = cfg->hang_us > 0 ? cfg->hang_us : ADIT_CLERK_HANG_US,
+    };
     adit_mem_init(&d->mem, NULL, SIZE_MAX);
     adit_list_init(&d->queue);
     adit_list_init(&d->failed);
@@ -190,10 +211,14 @@ adit_clerk_open(struct adit_clerk *d, struct adit_worker *home,
     d->timer.fn = on_timer;
     d->timer.ctx = d;
     d->quit.fn = on_quit;
+    snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES,
+             "no event loop could be made for the ledger");
+    e = adit_mailbox_init(&d->ended, true);
+    if (e != ADIT_OK)
+        return e;
     e = adit_worker_new(&wc, &d->w);
     if (e != ADIT_OK) {
-        snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES,
-                 "no event loop could be made for the ledger");
+        adit_mailbox_fini(&d->ended);
         return e;
     }
     e = backend->open(d, cfg, instance, &d->store, why);
@@ -203,18 +228,65 @@ adit_clerk_open(struct adit_clerk *d, struct adit_worker *home,
         backend->close(d->store);
         e = ADIT_EIO;
     }
-    if (e != ADIT_OK)
+    if (e != ADIT_OK) {
         adit_worker_free(d->w);
+        adit_mailbox_fini(&d->ended);
+    }
     return e;
 }
 
-void
+/* Real time: `home` may be run by hand. */
+static int64_t
+real_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * ADIT_S + t.tv_nsec / 1000;
+}
+
+/* False: `hang_us` passed. */
+static bool
+wait_ended(struct adit_clerk *d)
+{
+    struct pollfd p = { .fd = d->ended.fd, .events = POLLIN };
+    int64_t end_us = real_us() + d->hang_us;
+    int64_t left_us;
+
+    while ((left_us = end_us - real_us()) > 0) {
+        int n = poll(&p, 1, (int)(left_us / ADIT_MS + 1));
+
+        if (n > 0)
+            return true;
+        if (n < 0 && errno != EINTR)
+            return false;
+    }
+    return false;
+}
+
+bool
 adit_clerk_close(struct adit_clerk *d)
 {
+    int door = ADIT_DOOR_OPEN;
+
+    atomic_store(&d->is_quitting, true);
     adit_worker_post(d->w, &d->quit);
+    if (!wait_ended(d)) {
+        pthread_detach(d->thread);
+        /* It is in use for as long as posting a message takes. */
+        while (
+            !atomic_compare_exchange_strong(&d->door, &door, ADIT_DOOR_SHUT)) {
+            door = ADIT_DOOR_OPEN;
+            sched_yield();
+        }
+        return false;
+    }
     pthread_join(d->thread, NULL);
+    (void)adit_mailbox_take(&d->ended);
+    adit_mailbox_fini(&d->ended);
     adit_worker_free(d->w);
     adit_assert(d->mem.used_bytes == 0);
+    return true;
 }
 
 void

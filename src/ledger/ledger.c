@@ -52,13 +52,16 @@ struct adit_ledger {
     struct adit_list queries;
     size_t n_queries;
     struct adit_marks_job *marks; /* at the clerk */
-    bool has_marks;
+    bool has_marks;               /* all were told once */
+    bool has_new_marks;           /* since then some were set */
+    uint64_t marks_version;       /* what was told */
 
     int64_t offset_s; /* wall - monotonic, believed */
     int64_t new_offset_s;
     struct adit_instant new_since; /* 0: there is no other */
 
     bool is_losing; /* logged */
+    bool is_closed; /* or about to be: nothing begins any more */
     struct adit_ledger_state state;
 };
 
@@ -355,7 +358,7 @@ ask_marks(struct adit_ledger *l)
 {
     struct adit_marks_job *j;
 
-    if (l->has_marks || l->marks != NULL)
+    if ((l->has_marks && !l->has_new_marks) || l->marks != NULL)
         return;
     j = ADIT_NEW(l->mem, struct adit_marks_job);
     if (j == NULL)
@@ -364,6 +367,8 @@ ask_marks(struct adit_ledger *l)
     j->job.kind = ADIT_JOB_MARKS;
     j->job.l = l;
     j->job.home_mem = l->mem;
+    j->wants_all = !l->has_marks;
+    j->since = l->marks_version;
     l->marks = j;
     post(l, &j->job);
 }
@@ -373,15 +378,17 @@ marks_back(struct adit_ledger *l, struct adit_marks_job *j)
 {
     l->marks = NULL;
     if (j->job.e == ADIT_OK && !j->lacks_memory) {
-        l->has_marks = true;
+        l->marks_version = j->version;
+        l->has_new_marks = false;
         for (size_t i = 0; l->ev.on_mark != NULL && i < j->n; i++)
             /* What was said since then holds. */
             if (!adit_batch_has_mark(&l->pending->batch, &j->v[i].peer) &&
                 (l->flying == NULL ||
                  !adit_batch_has_mark(&l->flying->batch, &j->v[i].peer)))
                 l->ev.on_mark(l->ev.ctx, &j->v[i]);
-        if (l->ev.on_mark != NULL)
+        if (!l->has_marks && l->ev.on_mark != NULL)
             l->ev.on_mark(l->ev.ctx, NULL);
+        l->has_marks = true;
     }
     free_job(&j->job);
 }
@@ -481,6 +488,10 @@ batch_back(struct adit_ledger *l, struct adit_batch_job *j)
     l->flying = NULL;
     worked(l, j);
     gauge(l);
+    if (j->marks_version != l->marks_version) {
+        l->has_new_marks = true;
+        ask_marks(l);
+    }
     adit_list_push_tail(&l->told, &j->job.link);
     tell_some(l);
     if (l->is_overdue || adit_batch_is_large(&l->pending->batch))
@@ -596,17 +607,29 @@ adit_ledger_open(struct adit_worker *w, const struct adit_ledger_config *cfg,
                  char why[ADIT_LEDGER_WHY_TEXT_BYTES])
 {
     const struct adit_backend *backend = backend_of(cfg->backend);
-    struct adit_mem *mem = adit_worker_mem(w);
-    struct adit_instant now = adit_worker_now(w);
-    uint8_t instance[16];
-    struct adit_ledger *l;
-    adit_err e;
 
     if (backend == NULL) {
         snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES,
                  "this adit was built without ledgers (--without-relay)");
         return ADIT_EUNSUPPORTED;
     }
+    return adit_ledger_open_with(w, backend, cfg, ev, out, why);
+}
+
+adit_err
+adit_ledger_open_with(struct adit_worker *w,
+                      const struct adit_backend *backend,
+                      const struct adit_ledger_config *cfg,
+                      const struct adit_ledger_events *ev,
+                      struct adit_ledger **out,
+                      char why[ADIT_LEDGER_WHY_TEXT_BYTES])
+{
+    struct adit_mem *mem = adit_worker_mem(w);
+    struct adit_instant now = adit_worker_now(w);
+    uint8_t instance[16];
+    struct adit_ledger *l;
+    adit_err e;
+
     snprintf(why, ADIT_LEDGER_WHY_TEXT_BYTES, "no memory");
     l = ADIT_NEW(mem, struct adit_ledger);
     if (l == NULL)
@@ -665,15 +688,18 @@ orphan(struct adit_job *job)
         free_job(job);
 }
 
+/* `hangs`: the thread may still be at it, so of the job itself and of totals
+ * nothing can be read. */
 static void
-give_up(struct adit_ledger *l, struct adit_batch_job *j)
+give_up(struct adit_ledger *l, struct adit_batch_job *j, bool hangs)
 {
     uint64_t n_bytes = 0;
     struct adit_log_line line;
 
     if (j == NULL)
         return;
-    if (j->job.e != ADIT_OK && !adit_batch_is_empty(&j->batch)) {
+    hangs = hangs && j->job.is_posted;
+    if ((hangs || j->job.e != ADIT_OK) && !adit_batch_is_empty(&j->batch)) {
         for (struct adit_entry *e = j->batch.entries; e != NULL; e = e->next)
             n_bytes += e->gains.sent_bytes + e->gains.received_bytes;
         adit_metric_add(l->metrics, ADIT_M_LEDGER_LOST_BYTES, n_bytes);
@@ -684,22 +710,57 @@ give_up(struct adit_ledger *l, struct adit_batch_job *j)
             adit_log_u64(&line, "peers", j->batch.map.n);
             adit_log_u64(&line, "circuits", j->batch.n_records);
             adit_log_u64(&line, "bytes", n_bytes);
-            adit_log_str(&line, "why", j->job.why);
+            adit_log_str(&line, "why",
+                         hangs ? "the backend hangs; it may have it"
+                               : j->job.why);
             adit_log_close(&line);
         }
     }
-    adit_batch_fini(&j->batch);
+    if (!hangs)
+        adit_batch_fini(&j->batch);
     orphan(&j->job);
+}
+
+static void
+end_query(struct adit_ledger *l, struct adit_query_job *q, bool hangs)
+{
+    adit_usage_fn *fn = q->fn;
+
+    adit_timer_stop(l->w, &q->deadline);
+    if (q->job.is_posted && !hangs) { /* answered, but not read */
+        tell_rows(q);
+    } else {
+        q->fn = NULL;
+        if (fn != NULL)
+            fn(q->ctx, ADIT_EIO, "the ledger is closed", NULL, 0);
+    }
+    orphan(&q->job);
+}
+
+static void
+log_abandoned(struct adit_ledger *l)
+{
+    struct adit_log_line line;
+
+    if (!adit_log_open(&line, adit_worker_log(l->w), ADIT_LOG_ERROR,
+                       "ledger.abandoned"))
+        return;
+    adit_log_str(&line, "why",
+                 "the backend does not return from a call; its thread is left "
+                 "to itself");
+    adit_log_close(&line);
 }
 
 void
 adit_ledger_close(struct adit_ledger *l)
 {
     struct adit_list *n;
+    bool hangs;
 
     if (l == NULL)
         return;
     collect(l);
+    l->is_closed = true;
     adit_timer_stop(l->w, &l->tick);
     adit_timer_stop(l->w, &l->retry);
     adit_timer_stop(l->w, &l->tell);
@@ -708,32 +769,25 @@ adit_ledger_close(struct adit_ledger *l)
     retry(l);
     if (!adit_batch_is_empty(&l->pending->batch))
         post_batch(l, l->pending);
-    adit_clerk_close(&l->clerk);
+    hangs = !adit_clerk_close(&l->clerk);
+    if (hangs)
+        log_abandoned(l);
 
+    while ((n = adit_list_pop_head(&l->queries)) != NULL)
+        end_query(l, ADIT_CONTAINER_OF(n, struct adit_query_job, link), hangs);
     while ((n = adit_list_pop_head(&l->told)) != NULL)
         free_job(ADIT_CONTAINER_OF(n, struct adit_job, link));
-    give_up(l, l->flying);
-    give_up(l, l->pending);
+    give_up(l, l->flying, hangs);
+    give_up(l, l->pending, hangs);
     if (l->asking != NULL)
         orphan(&l->asking->job);
     if (l->asked != NULL)
         orphan(&l->asked->job);
     if (l->marks != NULL)
         orphan(&l->marks->job);
-    while ((n = adit_list_pop_head(&l->queries)) != NULL) {
-        struct adit_query_job *q =
-            ADIT_CONTAINER_OF(n, struct adit_query_job, link);
-
-        adit_timer_stop(l->w, &q->deadline);
-        if (!q->job.is_posted) {
-            q->job.e = ADIT_EIO;
-            snprintf(q->job.why, sizeof(q->job.why), "the ledger is closed");
-        }
-        tell_rows(q);
-        orphan(&q->job);
-    }
     adit_metric_set(l->metrics, ADIT_M_LEDGER_PENDING, 0);
-    ADIT_FREE(l->mem, l);
+    if (!hangs) /* the clerk is a part of it */
+        ADIT_FREE(l->mem, l);
 }
 
 /* ---- told and asked ---------------------------------------------------------------- */
@@ -762,6 +816,8 @@ lose(struct adit_ledger *l, enum adit_metric what, uint64_t n)
 static void
 look(struct adit_ledger *l, int64_t now_unix_s)
 {
+    if (l->is_closed)
+        return;
     if (adit_day_begin(now_unix_s) != l->day_unix_s ||
         !adit_timer_is_set(&l->tick) ||
         (adit_batch_is_large(&l->pending->batch) && l->flying == NULL))
@@ -774,7 +830,8 @@ adit_ledger_add(struct adit_ledger *l, const struct adit_peerid *peer,
 {
     int64_t now = adit_worker_unix_s(l->w);
 
-    if (!adit_batch_add(&l->pending->batch, peer, now, l->day_unix_s, g))
+    if (l->is_closed ||
+        !adit_batch_add(&l->pending->batch, peer, now, l->day_unix_s, g))
         lose(l, ADIT_M_LEDGER_LOST_BYTES, g->sent_bytes + g->received_bytes);
     look(l, now);
 }
@@ -785,8 +842,8 @@ adit_ledger_refused(struct adit_ledger *l, const struct adit_peerid *peer,
 {
     int64_t now = adit_worker_unix_s(l->w);
 
-    if (!adit_batch_refused(&l->pending->batch, peer, now, l->day_unix_s,
-                            rule))
+    if (l->is_closed || !adit_batch_refused(&l->pending->batch, peer, now,
+                                            l->day_unix_s, rule))
         lose(l, ADIT_M_LEDGER_LOST_BYTES, 0);
     look(l, now);
 }
@@ -796,7 +853,7 @@ adit_ledger_record(struct adit_ledger *l, const struct adit_ledger_record *r)
 {
     if (!l->keeps_records)
         return;
-    if (!adit_batch_record(&l->pending->batch, r))
+    if (l->is_closed || !adit_batch_record(&l->pending->batch, r))
         lose(l, ADIT_M_LEDGER_LOST_RECORDS, 1);
     look(l, adit_worker_unix_s(l->w));
 }
@@ -806,6 +863,8 @@ adit_ledger_ask(struct adit_ledger *l, const struct adit_peerid *peer)
 {
     struct adit_ask_job *j = l->asking;
 
+    if (l->is_closed)
+        return;
     if (j == NULL) {
         j = ADIT_NEW(l->mem, struct adit_ask_job);
         if (j == NULL)
@@ -827,7 +886,7 @@ adit_ledger_mark(struct adit_ledger *l, const struct adit_ledger_mark *m)
     struct adit_log_line line;
     char text[ADIT_PEERID_TEXT_BYTES];
 
-    if (adit_batch_mark(&l->pending->batch, m))
+    if (!l->is_closed && adit_batch_mark(&l->pending->batch, m))
         return;
     if (adit_log_open(&line, adit_worker_log(l->w), ADIT_LOG_ERROR,
                       "ledger.mark_lost")) {
@@ -842,6 +901,8 @@ adit_ledger_query(struct adit_ledger *l, const struct adit_usage_query *query,
 {
     struct adit_query_job *q;
 
+    if (l->is_closed)
+        return ADIT_ESTATE;
     if (l->n_queries >= ADIT_USAGE_MAX_QUERIES)
         return ADIT_EFULL;
     q = ADIT_NEW(l->mem, struct adit_query_job);
@@ -885,7 +946,7 @@ adit_ledger_forget(struct adit_ledger *l, void *ctx)
         if (q->fn == NULL || q->ctx != ctx)
             continue;
         q->fn = NULL;
-        if (!q->job.is_posted)
+        if (!q->job.is_posted && !l->is_closed)
             drop_query(l, q);
     }
 }

@@ -49,7 +49,9 @@ struct adit_ledger_config {
     int64_t flush_us;
     int64_t keep_circuits_us; /* 0: no closing records */
     int64_t keep_days_us;
+    int64_t keep_months_us;       /* never less than the month that it is */
     struct adit_metrics *metrics; /* the worker's cells */
+    int64_t hang_us; /* closing waits so long for it to return; 0: 10 s */
 };
 
 /* What a peer did since it was last told.  Bytes are circuit payload after
@@ -107,8 +109,12 @@ struct adit_ledger_events {
     void (*collect)(void *ctx);
     /* Of peers in a batch that was written, and of those asked for. */
     void (*on_totals)(void *ctx, const struct adit_ledger_totals *t);
-    /* Once after _open for each mark that is stored, then NULL; as soon as
-     * the backend answers.  NULL: not wanted, as is on_totals. */
+    /*
+     * Once after _open for each mark that is stored, then NULL; as soon as
+     * the backend answers.  Later for each that was set, by another relay
+     * with the same store too (with the answer to a flush); one that says
+     * nothing was deleted.  NULL: not wanted, as is on_totals.
+     */
     void (*on_mark)(void *ctx, const struct adit_ledger_mark *m);
 };
 
@@ -132,7 +138,13 @@ ADIT_MUST_USE adit_err adit_ledger_open(struct adit_worker *w,
 
 /*
  * Write what is pending, waiting up to five seconds for it, and end the
- * thread.  What could not be written is logged.  NULL is fine.
+ * thread.  What could not be written is logged.  Callbacks of it may call
+ * what is below, in vain.  NULL is fine.
+ *
+ * A call into the backend may never return (a file on a server that is
+ * gone).  After `hang_us` the thread is left to itself, with the ledger, some
+ * 100 KB, and the batches, questions and answers that it has: they are not
+ * freed, since it may still touch them, and that is logged.
  */
 void adit_ledger_close(struct adit_ledger *l);
 
@@ -202,9 +214,12 @@ struct adit_usage_row {
  * and `text`, else NULL, says that something is missing in it.
  *
  * Of a range BY_PEER and BY_DAY read days, which are kept for keep_days;
- * without one BY_PEER reads months, which stay.  Refusals are kept by day.
+ * without one BY_PEER reads months, which are kept for keep_months.  Refusals
+ * are kept by day; a month has those peers alone that moved bytes or had a
+ * circuit in it.
  *
- * ADIT_EFULL: too many queries are under way.  ADIT_ENOMEM.
+ * ADIT_EFULL: too many queries are under way.  ADIT_ESTATE: it is being
+ * closed.  ADIT_ENOMEM.
  */
 typedef void adit_usage_fn(void *ctx, adit_err e, const char *text,
                            const struct adit_usage_row *rows, size_t n);

@@ -459,6 +459,7 @@ redis_open(struct adit_clerk *clerk, const struct adit_ledger_config *cfg,
     s->wait_us = cfg->redis_wait_us > 0 ? cfg->redis_wait_us : WAIT_US;
     s->work.keep_circuits_us = cfg->keep_circuits_us;
     s->work.keep_days_us = cfg->keep_days_us;
+    s->work.keep_months_us = cfg->keep_months_us;
     for (size_t i = 0; i < 16; i++)
         snprintf(s->work.instance + 2 * i, 3, "%02x", instance[i]);
 

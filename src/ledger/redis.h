@@ -42,7 +42,7 @@ ADIT_MUST_USE adit_err adit_redis_cmd_get(struct adit_redis_cmd *c,
 struct adit_redis_work {
     char prefix[ADIT_REDIS_PREFIX_BYTES];
     char instance[33]; /* hex */
-    int64_t keep_circuits_us, keep_days_us;
+    int64_t keep_circuits_us, keep_days_us, keep_months_us;
     uint64_t acked; /* the last part that the server said it has */
     struct adit_job *job;
     /* A batch goes in parts; where this one begins, and the next. */

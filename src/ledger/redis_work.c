@@ -12,6 +12,8 @@
  *   days        months          sorted set of those that there are
  *   c                           sorted set of closing records, by begin
  *   marks                       hash
+ *   mv                          how often a mark was set
+ *   ml                          sorted set: peer, mv when its mark was set last
  *   i:INSTANCE                  the last part of a batch of that process
  *
  * A part of a batch is one script, hence atomic; it begins with setting the
@@ -34,6 +36,9 @@
 /* Closing records in Redis' memory: some 40 MB. */
 #define MAX_CIRCUITS 100000
 
+/* Marks read in one script of those that were set since. */
+#define PAGE_MARKS 1000
+
 /* Hashes read in one script, and records in one page. */
 #define PAGE_HASHES 20000
 #define PAGE_RECORDS 1000
@@ -41,12 +46,16 @@
 /* What a reading has put together goes by itself after this. */
 #define SCRATCH_S 60
 
-/* Refused peers that did nothing have no months' hash: those stay. */
+/*
+ * A month's hash is for who moved bytes or had a circuit, since anybody can
+ * be refused or given a reservation.  It begins with what its days say, since
+ * there may have been reservations before.
+ */
 static const char apply_script[] =
     "local p = ARGV[1]\n"
     "local seq, num = p .. 'i:' .. ARGV[2], tonumber(ARGV[3])\n"
     "local today, month, keep = ARGV[4], ARGV[5], ARGV[6]\n"
-    "local at = 9\n"
+    "local at = 12\n"
     "local function take() at = at + 1; return ARGV[at] end\n"
     "local function add(key, e)\n"
     "  for f, v in pairs(e.sums) do\n"
@@ -65,11 +74,30 @@ static const char apply_script[] =
     "end\n"
     "  expire(key)\n"
     "end\n"
-    "local function put(who, day, mon, e)\n"
+    "local function stay(key) redis.call('EXPIRE', key, ARGV[10]) end\n"
+    "local function put_month(who, day, mon, e)\n"
+    "  local key, n = p .. 'm:' .. mon .. ':' .. who, e.sums.n\n"
+    "  if redis.call('EXISTS', key) == 0 then\n"
+    "    if not e.used then return '0' end\n"
+    "    local sum, first = 0, e.first\n"
+    "    for d = tonumber(mon), tonumber(day), 86400 do\n"
+    "      local h = redis.call('HMGET', string.format('%sd:%.0f:%s', p, d,\n"
+    "                                                  who), 'n', 'f')\n"
+    "      sum = sum + (tonumber(h[1]) or 0)\n"
+    "      first = math.min(first, tonumber(h[2]) or first)\n"
+    "    end\n"
+    "    n = string.format('%.0f', sum)\n"
+    "    e = { first = first, last = e.last, sums = e.sums }\n"
+    "  end\n"
+    "  e.sums.n = n\n"
+    "  add(key, e)\n"
+    "  stay(key)\n"
+    "  return n\n"
+    "end\n"
+    "local function put_day(who, day, mon, e)\n"
     "  local tail = day .. ':' .. who\n"
     "  add(p .. 'd:' .. tail, e)\n"
     "  expire(p .. 'd:' .. tail)\n"
-    "  if e.used then add(p .. 'm:' .. mon .. ':' .. who, e) end\n"
     "  if next(e.rules) then\n"
     "    refuse(p .. 'dx:' .. tail, e.rules)\n"
     "    refuse(p .. 'mx:' .. mon .. ':' .. who, e.rules)\n"
@@ -78,7 +106,7 @@ static const char apply_script[] =
     "local last = tonumber(redis.call('GET', seq) or '0')\n"
     "local fresh = last < num\n"
     "if fresh then redis.call('SET', seq, ARGV[3], 'EX', keep) end\n"
-    "local out, all = { string.format('%.0f', last) }, {}\n"
+    "local out, all = { string.format('%.0f', last), '0' }, {}\n"
     "local n = tonumber(take())\n"
     "for i = 1, n do\n"
     "  local peer, day, mon = take(), take(), take()\n"
@@ -86,14 +114,17 @@ static const char apply_script[] =
     "  e.sums, e.rules, e.used = {}, {}, false\n"
     "  for _, f in ipairs({ 's', 'r', 'a', 'b', 'n' }) do\n"
     "    e.sums[f] = take()\n"
-    "    e.used = e.used or e.sums[f] ~= '0'\n"
+    "    e.used = e.used or (f ~= 'n' and e.sums[f] ~= '0')\n"
     "  end\n"
     "  for k = 1, tonumber(take()) do\n"
     "    local rule = take()\n"
     "    e.rules[rule] = take()\n"
     "  end\n"
     "  if fresh then\n"
-    "    put(peer, day, mon, e)\n"
+    "    local n = e.sums.n\n"
+    "    put_day(peer, day, mon, e)\n"
+    "    local in_month = put_month(peer, day, mon, e)\n"
+    "    e.sums.n = n\n"
     "    local bytes = string.format('%.0f', e.sums.s + e.sums.r)\n"
     "    redis.call('ZINCRBY', p .. 'di:' .. day, bytes, peer)\n"
     "    if e.used then\n"
@@ -102,12 +133,13 @@ static const char apply_script[] =
     "    local t = all[day]\n"
     "    if not t then\n"
     "      t = { mon = mon, first = e.first, last = e.last, used = false,\n"
-    "            sums = {}, rules = {} }\n"
+    "            sums = {}, rules = {}, in_month = 0 }\n"
     "      all[day] = t\n"
     "    end\n"
     "    t.first, t.last = math.min(t.first, e.first), math.max(t.last, "
     "e.last)\n"
     "    t.used = t.used or e.used\n"
+    "    t.in_month = t.in_month + in_month\n"
     "    for f, v in pairs(e.sums) do t.sums[f] = (t.sums[f] or 0) + v end\n"
     "    for r, v in pairs(e.rules) do t.rules[r] = (t.rules[r] or 0) + v "
     "end\n"
@@ -123,10 +155,16 @@ static const char apply_script[] =
     "  for _, of in ipairs({ t.sums, t.rules }) do\n"
     "    for k, v in pairs(of) do of[k] = string.format('%.0f', v) end\n"
     "  end\n"
-    "  put('', day, t.mon, t)\n"
+    "  put_day('', day, t.mon, t)\n"
     "  expire(p .. 'di:' .. day)\n"
     "  redis.call('ZADD', p .. 'days', day, day)\n"
-    "  if t.used then redis.call('ZADD', p .. 'months', t.mon, t.mon) end\n"
+    "  if t.used or t.in_month > 0 then\n"
+    "    t.sums.n = string.format('%.0f', t.in_month)\n"
+    "    add(p .. 'm:' .. t.mon .. ':', t)\n"
+    "    stay(p .. 'm:' .. t.mon .. ':')\n"
+    "    stay(p .. 'mi:' .. t.mon)\n"
+    "    redis.call('ZADD', p .. 'months', t.mon, t.mon)\n"
+    "  end\n"
     "end\n"
     "for i = 1, tonumber(take()) do\n"
     "  local began, line = take(), take()\n"
@@ -142,10 +180,16 @@ static const char apply_script[] =
     "  elseif fresh then\n"
     "    redis.call('HSET', p .. 'marks', peer, mark)\n"
     "  end\n"
+    "  if fresh then\n"
+    "    redis.call('ZADD', p .. 'ml', redis.call('INCR', p .. 'mv'), peer)\n"
+    "  end\n"
     "end\n"
+    "out[2] = redis.call('GET', p .. 'mv') or '0'\n"
+    "redis.call('ZREMRANGEBYRANK', p .. 'ml', 0, -1 - tonumber(ARGV[12]))\n"
     "redis.call('ZREMRANGEBYRANK', p .. 'c', 0, -1 - tonumber(ARGV[9]))\n"
     "redis.call('ZREMRANGEBYSCORE', p .. 'c', '-inf', '(' .. ARGV[8])\n"
     "redis.call('ZREMRANGEBYSCORE', p .. 'days', '-inf', '(' .. ARGV[7])\n"
+    "redis.call('ZREMRANGEBYSCORE', p .. 'months', '-inf', '(' .. ARGV[11])\n"
     "return out\n";
 
 static const char ask_script[] =
@@ -478,6 +522,11 @@ next_part(struct adit_redis_work *x, struct adit_redis_cmd *c)
         c, adit_day_begin(j->prune_unix_s - x->keep_days_us / ADIT_S));
     adit_redis_cmd_i64(c, j->prune_unix_s - x->keep_circuits_us / ADIT_S);
     adit_redis_cmd_i64(c, MAX_CIRCUITS); /* ARGV[9] */
+    /* Longer than a month, so that it goes behind its place in `months`. */
+    adit_redis_cmd_i64(c, x->keep_months_us / ADIT_S + 32 * ADIT_DAY_S);
+    adit_redis_cmd_i64(
+        c, adit_month_begin(j->prune_unix_s - x->keep_months_us / ADIT_S));
+    adit_redis_cmd_i64(c, ADIT_MARKS_MAX); /* ARGV[12] */
 
     n = 0;
     for (x->next_entry = x->entry; x->next_entry != NULL && n < PART_ITEMS;
@@ -510,10 +559,11 @@ part_reply(struct adit_redis_work *x, const redisReply *r)
 {
     struct adit_batch_job *j =
         ADIT_CONTAINER_OF(x->job, struct adit_batch_job, job);
-    size_t at = 1;
+    size_t at = 2;
 
-    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1)
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 2)
         return ADIT_EPROTO;
+    j->marks_version = u64_of(r->element[1]);
     if (u64_of(r->element[0]) < x->acked)
         j->is_rolled_back = true;
     x->acked = ADIT_MAX(u64_of(r->element[0]), part_number(x, &j->batch));
@@ -563,14 +613,32 @@ ask_reply(struct adit_redis_work *x, const redisReply *r)
 
 /* ---- marks ------------------------------------------------------------------------ */
 
+/* All, too, of a server that has lost what it had. */
+static const char marks_script[] =
+    "local p, since, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])\n"
+    "local v, out = redis.call('GET', p .. 'mv') or '0', {}\n"
+    "if since < 0 or since > tonumber(v) then\n"
+    "  return { v, redis.call('HGETALL', p .. 'marks') }\n"
+    "end\n"
+    "local l = redis.call('ZRANGEBYSCORE', p .. 'ml', '(' .. ARGV[2], "
+    "'+inf',\n"
+    "                     'WITHSCORES', 'LIMIT', 0, most)\n"
+    "for i = 1, #l, 2 do\n"
+    "  out[i] = l[i]\n"
+    "  out[i + 1] = redis.call('HGET', p .. 'marks', l[i]) or ''\n"
+    "end\n"
+    "if #l == 2 * most then v = l[#l] end\n"
+    "return { v, out }\n";
+
 static void
 next_marks(struct adit_redis_work *x, struct adit_redis_cmd *c)
 {
-    char key[ADIT_REDIS_PREFIX_BYTES + 8];
+    const struct adit_marks_job *j =
+        ADIT_CONTAINER_OF(x->job, struct adit_marks_job, job);
 
-    snprintf(key, sizeof(key), "%smarks", x->prefix);
-    adit_redis_cmd_str(c, "HGETALL");
-    adit_redis_cmd_str(c, key);
+    eval(c, marks_script, x->prefix);
+    adit_redis_cmd_i64(c, j->wants_all ? -1 : (int64_t)j->since);
+    adit_redis_cmd_u64(c, PAGE_MARKS);
 }
 
 static adit_err
@@ -579,18 +647,22 @@ marks_reply(struct adit_redis_work *x, const redisReply *r)
     struct adit_marks_job *j =
         ADIT_CONTAINER_OF(x->job, struct adit_marks_job, job);
 
-    if (r->type != REDIS_REPLY_ARRAY)
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
+        r->element[1]->type != REDIS_REPLY_ARRAY)
         return ADIT_EPROTO;
+    j->version = u64_of(r->element[0]);
+    r = r->element[1];
     for (size_t i = 0; i + 1 < r->elements; i += 2) {
         const redisReply *peer = r->element[i], *mark = r->element[i + 1];
         struct adit_ledger_mark m = { 0 }, *out;
-        int banned;
+        int banned = 0;
 
         if (!is_text(peer) || !is_text(mark))
             return ADIT_EPROTO;
         peer_of(adit_slice(peer->str, peer->len), &m.peer);
-        if (m.peer.n == 0 || sscanf(mark->str, "%d %" SCNd64 " %31s", &banned,
-                                    &m.until_unix_s, m.class_name) < 2)
+        if (m.peer.n == 0 ||
+            (mark->len > 0 && sscanf(mark->str, "%d %" SCNd64 " %31s", &banned,
+                                     &m.until_unix_s, m.class_name) < 2))
             continue; /* somebody else's hand was in it */
         m.is_banned = banned != 0;
         out = adit_marks_add(j);
@@ -709,7 +781,7 @@ read_rows(struct adit_redis_work *x, const redisReply *r)
     if (seen > 0 && j->n < q->max_rows &&
         !(q->by == ADIT_USAGE_BY_PEER && q->has_peer))
         return ADIT_AGAIN; /* until a page is empty */
-    /* One who was only ever refused has no months. */
+    /* One who never used anything has no months. */
     if (j->n == 0 && q->by == ADIT_USAGE_BY_PEER && q->has_peer &&
         q->from_unix_s == 0 && q->to_unix_s == 0 && !x->by_day) {
         x->by_day = true;

@@ -12,7 +12,7 @@
 #define PRUNE_ROWS 1000
 
 /* A reading that runs longer is ended: some 10^9 steps of SQLite's machine,
- * ten seconds and more.  Batches wait behind it. */
+ * ten seconds and more, or when the ledger closes.  Batches wait behind it. */
 #define STEPS_PER_LOOK 1000000
 #define MAX_LOOKS 1000
 
@@ -21,6 +21,7 @@ enum statement {
     SET_SEQ,
     ADD_DAY,
     ADD_MONTH,
+    NEW_MONTH,
     ADD_REFUSED,
     ADD_CIRCUIT,
     SET_MARK,
@@ -31,25 +32,35 @@ enum statement {
     PRUNE_DAYS,
     PRUNE_REFUSALS,
     PRUNE_WRITERS,
+    GET_WALK,
+    PRUNE_MONTHS,
     N_STATEMENTS
 };
-
-#define ADD_TO(table, period)                                                 \
-    "INSERT INTO " table " (" period ", peer, sent, received, n_src, n_dst,"  \
-    " n_rsvp, first, last) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"       \
-    " ON CONFLICT (" period ", peer) DO UPDATE SET"                           \
-    " sent = sent + excluded.sent, received = received + excluded.received,"  \
-    " n_src = n_src + excluded.n_src, n_dst = n_dst + excluded.n_dst,"        \
-    " n_rsvp = n_rsvp + excluded.n_rsvp,"                                     \
-    " first = min(first, excluded.first), last = max(last, excluded.last)"
 
 static const char *const texts[N_STATEMENTS] = {
     [GET_SEQ] = "SELECT seq FROM writers WHERE id = ?1",
     [SET_SEQ] = "INSERT INTO writers (id, seq, at) VALUES (?1, ?2, ?3)"
                 " ON CONFLICT (id) DO UPDATE SET seq = excluded.seq,"
                 " at = excluded.at",
-    [ADD_DAY] = ADD_TO("usage_day", "day"),
-    [ADD_MONTH] = ADD_TO("usage_month", "month"),
+    [ADD_DAY] =
+        "INSERT INTO usage_day (day, peer, sent, received, n_src, n_dst,"
+        " n_rsvp, first, last) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        " ON CONFLICT (day, peer) DO UPDATE SET"
+        " sent = sent + excluded.sent, received = received + "
+        "excluded.received,"
+        " n_src = n_src + excluded.n_src, n_dst = n_dst + excluded.n_dst,"
+        " n_rsvp = n_rsvp + excluded.n_rsvp,"
+        " first = min(first, excluded.first), last = max(last, excluded.last)",
+    [ADD_MONTH] =
+        "UPDATE usage_month SET sent = sent + ?3, received = received + ?4,"
+        " n_src = n_src + ?5, n_dst = n_dst + ?6, n_rsvp = n_rsvp + ?7,"
+        " first = min(first, ?8), last = max(last, ?9)"
+        " WHERE month = ?1 AND peer = ?2",
+    [NEW_MONTH] =
+        "INSERT INTO usage_month (month, peer, sent, received, n_src, n_dst,"
+        " n_rsvp, first, last) SELECT ?1, ?2, sum(sent), sum(received),"
+        " sum(n_src), sum(n_dst), sum(n_rsvp), min(first), max(last)"
+        " FROM usage_day WHERE peer = ?2 AND day >= ?1 AND day < ?3",
     [ADD_REFUSED] = "INSERT INTO refusals (day, peer, rule, n)"
                     " VALUES (?1, ?2, ?3, ?4)"
                     " ON CONFLICT (peer, day, rule) DO UPDATE SET"
@@ -76,6 +87,20 @@ static const char *const texts[N_STATEMENTS] = {
                        " ORDER BY day LIMIT ?2)",
     [PRUNE_WRITERS] = "DELETE FROM writers WHERE id IN"
                       " (SELECT id FROM writers WHERE at < ?1 LIMIT ?2)",
+    [GET_WALK] = "SELECT peer FROM usage_month WHERE peer > ?1"
+                 " ORDER BY peer LIMIT 1 OFFSET ?2",
+    [PRUNE_MONTHS] = "DELETE FROM usage_month WHERE peer > ?1 AND peer <= ?2"
+                     " AND month < ?3",
+};
+
+/*
+ * Months lie in the order of peers, so old ones are not together: once a
+ * month, when another gets too old, all rows are passed by, some at a time.
+ */
+struct walk {
+    int64_t before_unix_s; /* which months go */
+    struct adit_peerid at; /* passed up to this one */
+    bool is_over;
 };
 
 struct adit_store {
@@ -83,7 +108,8 @@ struct adit_store {
     sqlite3 *db;
     sqlite3_stmt *st[N_STATEMENTS]; /* prepared when first used */
     uint8_t instance[16];
-    int64_t keep_circuits_us, keep_days_us;
+    int64_t keep_circuits_us, keep_days_us, keep_months_us;
+    struct walk walk;
     unsigned n_looks;
     char file[ADIT_LEDGER_WHY_TEXT_BYTES]; /* for messages: may be cut */
 };
@@ -180,15 +206,32 @@ add_period(struct adit_store *s, enum statement i, int64_t period,
 }
 
 /*
- * Months stay for good, so who was only refused gets no row there: anybody
- * can make peer ids, and be refused.
+ * Behind its day.  Months stay long, so only who has used something gets a
+ * row there: the sum of its days, since it may have had reservations before.
  */
+static bool
+add_month(struct adit_store *s, const struct adit_entry *e)
+{
+    int64_t month = adit_month_begin(e->day_unix_s);
+    sqlite3_stmt *st;
+
+    if (!add_period(s, ADD_MONTH, month, e))
+        return false;
+    if (sqlite3_changes(s->db) > 0 || !adit_entry_is_used(e))
+        return true;
+    st = statement(s, NEW_MONTH);
+    if (st == NULL)
+        return false;
+    sqlite3_bind_int64(st, 1, month);
+    bind_peer(st, 2, &e->peer);
+    sqlite3_bind_int64(st, 3, adit_month_end(e->day_unix_s));
+    return run_step(st);
+}
+
 static bool
 add_entry(struct adit_store *s, const struct adit_entry *e)
 {
-    if (!add_period(s, ADD_DAY, e->day_unix_s, e) ||
-        (adit_entry_is_used(e) &&
-         !add_period(s, ADD_MONTH, adit_month_begin(e->day_unix_s), e)))
+    if (!add_period(s, ADD_DAY, e->day_unix_s, e) || !add_month(s, e))
         return false;
     for (uint8_t i = 0; i < e->n_refused; i++) {
         sqlite3_stmt *st = statement(s, ADD_REFUSED);
@@ -338,17 +381,70 @@ prune(struct adit_store *s, enum statement i, int64_t before_unix_s,
     return run_step(st);
 }
 
+/* Where the walk is after `n_rows` more; ours are below X'ff'. */
+static bool
+get_walk(struct adit_store *s, size_t n_rows, struct adit_peerid *to,
+         bool *is_end)
+{
+    sqlite3_stmt *st = statement(s, GET_WALK);
+    bool is_row;
+    bool ok;
+
+    if (st == NULL)
+        return false;
+    bind_peer(st, 1, &s->walk.at);
+    bind_u64(st, 2, n_rows);
+    ok = step(st, &is_row);
+    *to = (struct adit_peerid){ 0 };
+    if (ok && is_row)
+        read_peer(st, 0, to);
+    sqlite3_reset(st);
+    /* At one that is no peer of ours too: what is behind it goes at once. */
+    *is_end = adit_peerid_is_none(to);
+    if (*is_end)
+        *to = (struct adit_peerid){ .n = 1, .b = { 0xff } };
+    return ok;
+}
+
+static bool
+prune_months(struct adit_store *s, int64_t before_unix_s, size_t n_rows)
+{
+    struct adit_peerid to;
+    sqlite3_stmt *st;
+    bool is_end;
+
+    if (before_unix_s != s->walk.before_unix_s)
+        s->walk = (struct walk){ .before_unix_s = before_unix_s };
+    if (s->walk.is_over)
+        return true;
+    if (!get_walk(s, n_rows, &to, &is_end))
+        return false;
+    st = statement(s, PRUNE_MONTHS);
+    if (st == NULL)
+        return false;
+    bind_peer(st, 1, &s->walk.at);
+    bind_peer(st, 2, &to);
+    sqlite3_bind_int64(st, 3, before_unix_s);
+    if (!run_step(st))
+        return false;
+    s->walk.at = to;
+    s->walk.is_over = is_end;
+    return true;
+}
+
 /* Each statement a transaction of its own. */
 static bool
 prune_all(struct adit_store *s, const struct adit_batch_job *j)
 {
     int64_t day = adit_day_begin(j->prune_unix_s - s->keep_days_us / ADIT_S);
     int64_t circuit = j->prune_unix_s - s->keep_circuits_us / ADIT_S;
+    int64_t month =
+        adit_month_begin(j->prune_unix_s - s->keep_months_us / ADIT_S);
     size_t n = PRUNE_ROWS + 2 * adit_batch_n(&j->batch);
 
     return prune(s, PRUNE_CIRCUITS, circuit, n) &&
            prune(s, PRUNE_DAYS, day, n) && prune(s, PRUNE_REFUSALS, day, n) &&
-           prune(s, PRUNE_WRITERS, day, n);
+           prune(s, PRUNE_WRITERS, day, n) && prune_months(s, month, n);
 }
 
 /* ---- answers ----------------------------------------------------------------- */
@@ -378,8 +474,9 @@ run_batch(struct adit_store *s, struct adit_batch_job *j)
         done(s, false);
         return;
     }
-    /* It is written; what is not pruned now will be. */
-    (void)prune_all(s, j);
+    /* It is written; what is not pruned now will be.  Who closes waits. */
+    if (!atomic_load(&s->clerk->is_quitting))
+        (void)prune_all(s, j);
     done(s, true);
 }
 
@@ -422,7 +519,7 @@ look(void *ctx)
 {
     struct adit_store *s = ctx;
 
-    return ++s->n_looks > MAX_LOOKS;
+    return ++s->n_looks > MAX_LOOKS || atomic_load(&s->clerk->is_quitting);
 }
 
 /* Refusals of a row: in these days, of its peer unless of all. */
@@ -578,7 +675,7 @@ run_query(struct adit_store *s, struct adit_query_job *j)
     case ADIT_USAGE_BY_PEER:
         ok = has_range ? read_sums(s, j, "usage_day", "day")
                        : read_sums(s, j, "usage_month", "month");
-        /* One who was only ever refused has no months. */
+        /* One who never used anything has no months. */
         if (ok && !has_range && q->has_peer && j->n == 0)
             ok = read_sums(s, j, "usage_day", "day");
         break;
@@ -621,6 +718,7 @@ sqlite_open(struct adit_clerk *clerk, const struct adit_ledger_config *cfg,
     memcpy(s->instance, instance, sizeof(s->instance));
     s->keep_circuits_us = cfg->keep_circuits_us;
     s->keep_days_us = cfg->keep_days_us;
+    s->keep_months_us = cfg->keep_months_us;
     snprintf(s->file, sizeof(s->file), "%s", cfg->file);
     e = adit_schema_open(cfg->file, &s->db, why);
     if (e != ADIT_OK) {

@@ -356,6 +356,8 @@ test_a_ban_that_is_read_late(void **state)
 {
     struct stage *s = begin_with(20, SIZE_MAX / 2, ADIT_LEDGER_SQLITE);
     struct adit_ledger_mark m = { .is_banned = true };
+    struct adit_account *b;
+    size_t n;
 
     (void)state;
     reserved(s);
@@ -369,6 +371,21 @@ test_a_ban_that_is_read_late(void **state)
     adit_ledger_mark(adit_relay_ledger(relay(s)), &m);
     assert_int_equal(adit_relay_n_reservations(relay(s)), 0);
     pass(s, 5 * ADIT_S);
+
+    /* At another relay with the same ledger he takes back what he said. */
+    n = n_accounts(s);
+    m.is_banned = false;
+    snprintf(m.class_name, sizeof(m.class_name), "listed");
+    adit_ledger_mark(adit_relay_ledger(relay(s)), &m);
+    b = adit_account_get(&relay(s)->accounts, &m.peer);
+    assert_non_null(b);
+    assert_false(b->is_banned);
+    assert_int_equal(b->forced, adit_rules_class(relay(s)->rules, "listed"));
+    m.class_name[0] = '\0';
+    adit_ledger_mark(adit_relay_ledger(relay(s)), &m);
+    b = adit_account_get(&relay(s)->accounts, &m.peer);
+    assert_true(b == NULL || b->forced == ADIT_NO_CLASS);
+    assert_true(n_accounts(s) <= n);
     end(s);
 }
 

@@ -43,11 +43,12 @@ tests_unit_embed_sockets_SOURCES = %D%/embed/sockets.c %D%/embed/duo.h
 check_PROGRAMS += %D%/base/civil
 check_PROGRAMS += %D%/policy/account
 if WITH_RELAY
-check_PROGRAMS += %D%/ledger/redis %D%/ledger/sqlite
+check_PROGRAMS += %D%/ledger/hang %D%/ledger/redis %D%/ledger/sqlite
 ledger_books = %D%/ledger/books.c %D%/ledger/books.h %D%/ledger/suite.c
+tests_unit_ledger_hang_SOURCES = %D%/ledger/hang.c %D%/ledger/books.h
 tests_unit_ledger_redis_SOURCES = %D%/ledger/redis.c $(ledger_books)
 tests_unit_ledger_sqlite_SOURCES = %D%/ledger/sqlite.c $(ledger_books)
-thread_tests += %D%/ledger/redis %D%/ledger/sqlite
+thread_tests += %D%/ledger/hang %D%/ledger/redis %D%/ledger/sqlite
 endif
 check_PROGRAMS += %D%/daemon/confine %D%/daemon/json %D%/daemon/notify
 check_PROGRAMS += %D%/daemon/logger %D%/daemon/settings

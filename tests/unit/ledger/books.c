@@ -95,8 +95,8 @@ on_mark(void *ctx, const struct adit_ledger_mark *m)
 
     if (m == NULL)
         b->has_marks = true;
-    else if (b->n_marks < ADIT_NITEMS(b->marks))
-        b->marks[b->n_marks++] = *m;
+    else
+        b->marks[b->n_marks++ % ADIT_NITEMS(b->marks)] = *m;
 }
 
 static void
@@ -251,6 +251,7 @@ books_init(struct books *b, const struct place *p)
         .flush_us = BOOKS_FLUSH_US,
         .keep_circuits_us = 30 * DAY * ADIT_S,
         .keep_days_us = 62 * DAY * ADIT_S,
+        .keep_months_us = 100 * DAY * ADIT_S,
         .metrics = &b->metrics,
     };
     books_open(b);

@@ -184,6 +184,56 @@ test_migration(void **state)
     is_sound(p.file);
 }
 
+/* Of many old months some go with each batch, until all have; none that is
+ * young does. */
+static void
+test_prune_months(void **state)
+{
+    static const char fill[] =
+        "WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c"
+        " WHERE i < 4000) INSERT INTO usage_month (month, peer, sent,"
+        " received, n_src, n_dst, n_rsvp) SELECT m,"
+        " CAST(X'1220' || printf('%032d', i) AS BLOB), 1, 0, 0, 0, 0"
+        " FROM c, (SELECT 1577836800 AS m UNION SELECT 1767225600)";
+    static const char old[] =
+        "SELECT count(*) FROM usage_month WHERE month = 1577836800";
+    static struct books b;
+    static struct place p;
+    sqlite3 *db;
+    int64_t left = 4000, n;
+
+    (void)state;
+    place_new(&p);
+    books_init(&b, &p);
+    db = raw_open(p.file);
+    raw(db, fill);
+    for (unsigned i = 0; i < 20 && left > 0; i++) {
+        give(&b, 1, 1, 0);
+        books_flush(&b);
+        n = raw_i64(db, old);
+        assert_in_range(left - n, 0, 1999);
+        left = n;
+    }
+    assert_int_equal(left, 0);
+    assert_int_equal(raw_i64(db, "SELECT count(*) FROM usage_month"), 4001);
+
+    /* What is added behind the walk waits for the next, a month later. */
+    raw(db, "UPDATE usage_month SET month = 1577836800"
+            " WHERE month = 1767225600 AND sent = 1 AND received = 0"
+            " AND first = 0");
+    give(&b, 1, 1, 0);
+    books_flush(&b);
+    assert_int_equal(raw_i64(db, old), 4000);
+    books_pass(&b, 31 * DAY);
+    for (unsigned i = 0; i < 10; i++) {
+        give(&b, 1, 1, 0);
+        books_flush(&b);
+    }
+    assert_int_equal(raw_i64(db, old), 0);
+    sqlite3_close(db);
+    books_fini(&b);
+}
+
 /* A file made by migration has what a new one has. */
 static void
 test_one_schema(void **state)
@@ -448,6 +498,7 @@ child_main(const struct place *p, struct tally *tally)
         .flush_us = 5 * ADIT_MS,
         .keep_circuits_us = 30 * DAY * ADIT_S,
         .keep_days_us = 62 * DAY * ADIT_S,
+        .keep_months_us = 100 * DAY * ADIT_S,
         .metrics = &metrics,
     };
     struct adit_ledger_events ev = { .ctx = &c, .on_totals = on_written };
@@ -688,11 +739,12 @@ int
 main(void)
 {
     static const struct CMUnitTest more[] = {
-        cmocka_unit_test(test_migration), cmocka_unit_test(test_one_schema),
-        cmocka_unit_test(test_not_ours),  cmocka_unit_test(test_mode),
-        cmocka_unit_test(test_cut_wal),   cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_kill_9),    cmocka_unit_test(test_file_limit),
-        cmocka_unit_test(test_full_disk), cmocka_unit_test(test_locked),
+        cmocka_unit_test(test_migration),    cmocka_unit_test(test_one_schema),
+        cmocka_unit_test(test_prune_months), cmocka_unit_test(test_not_ours),
+        cmocka_unit_test(test_mode),         cmocka_unit_test(test_cut_wal),
+        cmocka_unit_test(test_damaged),      cmocka_unit_test(test_kill_9),
+        cmocka_unit_test(test_file_limit),   cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_locked),
     };
 
     return run_suite("ledger/sqlite", more, ADIT_NITEMS(more), setup,

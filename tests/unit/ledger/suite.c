@@ -110,6 +110,51 @@ test_sums(void **state)
     books_fini(b);
 }
 
+/* So do those that had a reservation and nothing else, until they do: then
+ * the month has what was before, too. */
+static void
+test_reserved_only(void **state)
+{
+    const struct adit_ledger_gains reserved = { .n_reservations = 1 };
+    struct books *b = begin();
+    struct adit_peerid seven = peer_no(7), eight = peer_no(8);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        adit_ledger_add(b->l, &seven, &reserved);
+        adit_ledger_add(b->l, &eight, &reserved);
+        books_flush(b);
+        books_pass(b, DAY);
+    }
+    books_read(b, by_peer);
+    assert_int_equal(b->n_rows, 0);
+    books_read(b, by_month);
+    assert_int_equal(b->n_rows, 0);
+    books_read(b, of_peer(by_peer, 7));
+    assert_int_equal(b->rows[0].sums.n_reservations, 2);
+    books_read(b, by_day);
+    assert_int_equal(b->n_rows, 2);
+    assert_int_equal(b->rows[0].sums.n_reservations, 2);
+
+    give(b, 7, 10, 0);
+    books_flush(b);
+    adit_ledger_add(b->l, &seven, &reserved); /* to a month that is there */
+    adit_ledger_add(b->l, &eight, &reserved);
+    books_flush(b);
+    for (unsigned i = 0; i < 2; i++) {
+        books_read(b, i == 0 ? by_peer : by_month);
+        assert_int_equal(b->n_rows, 1);
+        assert_int_equal(b->rows[0].sums.sent_bytes, 10);
+        assert_int_equal(b->rows[0].sums.n_reservations, 3);
+        if (i == 0) {
+            assert_int_equal(b->rows[0].first_unix_s, NOON);
+            assert_int_equal(b->rows[0].last_unix_s, NOON + 2 * DAY);
+        }
+    }
+    assert_int_equal(b->n_totals > 0, true);
+    books_fini(b);
+}
+
 /* Anybody can make peer ids: those that did nothing leave no month. */
 static void
 test_refused_only(void **state)
@@ -434,10 +479,18 @@ test_retention(void **state)
     books_flush(b);
     books_read(b, of_days(by_day, NOON - DAY, NOON + DAY));
     assert_int_equal(b->n_rows, 0);
-    /* Months stay. */
+    /* Months are kept longer: 100 days. */
     books_read(b, of_days(by_month, NOON - 40 * DAY, NOON + DAY));
     assert_int_equal(b->n_rows, 1);
     assert_int_equal(b->rows[0].sums.sent_bytes, 11);
+    books_pass(b, 80 * DAY);
+    books_until(b, books_is_written);
+    give(b, 1, 10000, 0);
+    books_flush(b);
+    books_read(b, of_days(by_month, NOON - 40 * DAY, NOON + 200 * DAY));
+    assert_int_equal(b->n_rows, 3);
+    assert_int_equal(b->rows[0].sums.sent_bytes, 10000);
+    assert_int_equal(b->rows[2].sums.sent_bytes, 100);
 
     /* A step that stands for a day is believed. */
     b->unix_s += 3650 * DAY;
@@ -448,6 +501,8 @@ test_retention(void **state)
         books_until(b, books_is_written);
     }
     books_read(b, of_days(by_day, NOON, NOON + 200 * DAY));
+    assert_int_equal(b->n_rows, 0);
+    books_read(b, of_days(by_month, NOON - 40 * DAY, NOON + 200 * DAY));
     assert_int_equal(b->n_rows, 0);
     books_fini(b);
 }
@@ -515,7 +570,7 @@ test_twice(void **state)
         assert_int_equal(j.batch.entries->day_bytes, 10);
         assert_false(j.is_rolled_back);
     }
-    adit_clerk_close(&d);
+    assert_true(adit_clerk_close(&d));
     adit_batch_fini(&j.batch);
     books_read(b, by_day);
     assert_int_equal(b->rows[0].sums.sent_bytes, 6000);
@@ -618,6 +673,58 @@ test_asking_from_an_answer(void **state)
     for (unsigned i = 0; i < 3; i++)
         books_read(b, by_peer);
     assert_in_range(n_told, 5, 6);
+    books_fini(b);
+}
+
+/* Told that the ledger is being closed: whatever is called then is in vain,
+ * and harmless. */
+static void
+tell_of_the_end(void *ctx, adit_err e, const char *text,
+                const struct adit_usage_row *rows, size_t n)
+{
+    struct books *b = ctx;
+    struct adit_peerid one = peer_no(1);
+    struct adit_ledger_mark m = { .peer = one, .class_name = "gold" };
+    struct adit_ledger_state s;
+
+    (void)text;
+    (void)rows;
+    (void)n;
+    told = e;
+    if (n_told++ > 0)
+        return;
+    assert_int_equal(adit_ledger_query(b->l, &by_peer, tell_of_the_end, b),
+                     ADIT_ESTATE);
+    adit_ledger_forget(b->l, b);
+    give(b, 1, 100, 0);
+    adit_ledger_refused(b->l, &one, ADIT_RULE_DENIED);
+    close_circuit(b, 1, 2, NOON);
+    adit_ledger_ask(b->l, &one);
+    adit_ledger_mark(b->l, &m);
+    adit_ledger_state(b->l, &s);
+}
+
+static void
+test_asking_at_the_end(void **state)
+{
+    struct books *b = begin();
+
+    (void)state;
+    n_told = 0;
+    give(b, 1, 10, 0);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(adit_ledger_query(b->l, &by_peer, tell_of_the_end, b),
+                         ADIT_OK);
+    books_close(b);
+    assert_int_equal(n_told, 1); /* the other was forgotten */
+    assert_int_equal(adit_metric_get(&b->metrics, ADIT_M_LEDGER_LOST_BYTES),
+                     100);
+    assert_int_equal(adit_metric_get(&b->metrics, ADIT_M_LEDGER_LOST_RECORDS),
+                     1);
+    assert_true(books_has_line(b, "ledger.mark_lost"));
+    books_open(b);
+    books_read(b, by_peer);
+    assert_int_equal(b->rows[0].sums.sent_bytes, 10);
     books_fini(b);
 }
 
@@ -787,6 +894,7 @@ on_real_worker(enum adit_worker_kind kind)
         .redis_prefix = place.prefix,
         .flush_us = 100 * ADIT_MS,
         .keep_days_us = 62 * DAY * ADIT_S,
+        .keep_months_us = 100 * DAY * ADIT_S,
         .metrics = &metrics,
     };
     assert_int_equal(adit_ledger_open(o.w, &cfg, &ev, &l, why), ADIT_OK);
@@ -819,6 +927,7 @@ test_real_workers(void **state)
 const struct CMUnitTest suite[] = {
     cmocka_unit_test(test_sums),
     cmocka_unit_test(test_refused_only),
+    cmocka_unit_test(test_reserved_only),
     cmocka_unit_test(test_top),
     cmocka_unit_test(test_restart),
     cmocka_unit_test(test_totals),
@@ -832,6 +941,7 @@ const struct CMUnitTest suite[] = {
     cmocka_unit_test(test_asking),
     cmocka_unit_test(test_no_memory),
     cmocka_unit_test(test_asking_from_an_answer),
+    cmocka_unit_test(test_asking_at_the_end),
     cmocka_unit_test(test_real_workers),
 };
 const size_t n_suite = ADIT_NITEMS(suite);
