@@ -608,3 +608,17 @@ def _(w):
             '\\"relay.refused\\",\\"addr\\":\\"192.0.2.9:1\\""}'):
         equal(banned(line), None, line)
     del w
+
+
+@case("log: started without a stderr, nothing else is sent the log")
+def _(w):
+    p = w.aditd(f"--identity.file={w.path('k')}", "--http.listen=",
+                "--listen.tcp=/ip4/127.0.0.1/tcp/0",
+                under=("sh", "-c", 'exec "$@" 2>&-', "sh"))
+    end = time.monotonic() + SHORT
+    while not os.path.exists(w.path("k")):
+        check(time.monotonic() < end, "it does not start")
+        select.select([], [], [], 0.02)
+    equal(os.readlink(f"/proc/{p.p.pid}/fd/2"), "/dev/null", "its stderr")
+    p.signal(signal.SIGTERM)
+    p.exits(0)
