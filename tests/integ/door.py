@@ -3,6 +3,8 @@
 The control socket and HTTP.
 """
 import http.client
+import socket
+import json
 import os
 import pwd
 import re
@@ -147,3 +149,23 @@ def _(w):
     equal(page(at, "/readyz"), (200, "ready\n"), "readiness")
 
 sys.dont_write_bytecode = True
+
+
+@case("the door: what it says gives a terminal no orders")
+def _(w):
+    evil = "a\x1b]0;x\x07\u009b2J"
+    path = w.path("door")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen()
+        for answer in ({"state": evil, "peer": evil, "listens": [evil]},
+                       {"error": "EINVAL", "what": evil}):
+            p = w.adit("relay", "status", "--socket", path)
+            c = s.accept()[0]
+            with c:
+                c.recv(4096)
+                c.sendall(json.dumps(answer).encode() + b"\n"
+                          + b'{"done":true}\n')
+                p.wait()
+            check(p.lines and not re.search("[\x00-\x1f\x7f-\x9f]",
+                                            "".join(p.lines)), p.tail())
