@@ -293,7 +293,7 @@ def rss_kib(p):
 UNLIMITED = ("--circuit.data_bytes=0", "--circuit.duration=0")
 
 
-# --- aditd: configuration ----------------------------------------------------
+# --- aditd, said with more --------------------------------------------------
 
 def refuses(world, code, text, *args, **opts):
     p = world.aditd(*args, **opts)
@@ -392,7 +392,7 @@ def raw(relay, data):
     return got
 
 
-# --- the operator's door -------------------------------------------------------
+# --- the operator's door -----------------------------------------------------
 
 def rows(w, door, *words):
     """What adit relay answers, line by line."""
