@@ -39,7 +39,10 @@ check-image: adit
 	abs_top_srcdir='$(abs_top_srcdir)' abs_top_builddir='$(abs_top_builddir)' \
 	  $(BASH_PATH) $(srcdir)/tests/image/run.sh
 .PHONY: check-image
-EXTRA_DIST += %D%/integ/limits.py %D%/integ/books.py
+EXTRA_DIST += %D%/integ/world.py %D%/integ/config.py %D%/integ/daemon.py
+EXTRA_DIST += %D%/integ/tool.py %D%/integ/balancer.py %D%/integ/door.py
+EXTRA_DIST += %D%/integ/limits.py %D%/integ/traffic.py %D%/integ/books.py
+EXTRA_DIST += %D%/integ/mishaps.py
 
 include tests/unit/local.mk
 include tests/sim/local.mk

@@ -267,6 +267,28 @@ warned(struct adit_cli *c, const char *text)
         adit_cli_warn(c, "%s", text);
 }
 
+/* What aditd says is shown on a terminal, which takes orders. */
+static void
+tame(json_t *v)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(v, i, item) tame(item);
+    json_object_foreach(v, key, item) tame(item);
+    if (!json_is_string(v))
+        return;
+    for (char *p = (char *)(uintptr_t)json_string_value(v); *p != '\0'; p++) {
+        unsigned char c = (unsigned char)*p, next = (unsigned char)p[1];
+
+        if (c < ' ' || c == 0x7f)
+            *p = '?';
+        else if (c == 0xc2 && next < 0xa0) /* C1 */
+            p[0] = p[1] = '?';
+    }
+}
+
 int
 adit_cli_ctl_ask(struct adit_cli_ctl *ctl, json_t *question,
                  void (*row)(void *ctx, json_t *row), void *ctx, json_t **last)
@@ -291,6 +313,8 @@ adit_cli_ctl_ask(struct adit_cli_ctl *ctl, json_t *question,
         if (code != ADIT_CLI_OK)
             break;
         is_over = true;
+        if (!ctl->c->json)
+            tame(line);
         if (json_object_get(line, "error") != NULL) {
             code = said_no(ctl, line);
         } else if (json_object_get(line, "done") != NULL) {

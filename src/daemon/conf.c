@@ -3,7 +3,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <ini.h>
 
@@ -50,25 +53,31 @@ cut_comment(char *line)
         }
 }
 
-/* fgets, and what inih does not tell: the line's number, and whether all of
- * it fitted. */
+/* As fgets, but that it counts lines, says which of them does not fit, and
+ * takes no NUL: behind one inih would see nothing. */
 static char *
 read_line(char *buf, int cap, void *stream)
 {
     struct file *f = stream;
-    char *got = fgets(buf, cap, f->f);
-    size_t n;
+    size_t n = 0, room = (size_t)cap - 1;
+    int ch = 0;
 
-    if (got == NULL)
-        return NULL;
     f->line++;
+    while (ch != '\n' && (ch = getc(f->f)) != EOF) {
+        if (ch == '\0') {
+            complain(f->c, "%s:%u: a NUL byte: that is no text", f->path,
+                     f->line);
+            return NULL;
+        }
+        if (n < room)
+            buf[n] = (char)ch;
+        n++;
+    }
+    if (n == 0)
+        return NULL;
+    buf[ADIT_MIN(n, room)] = '\0';
     f->is_more = buf[0] == ' ' || buf[0] == '\t';
-    n = strlen(buf);
-    if (n + 1 == (size_t)cap && buf[n - 1] != '\n') {
-        int ch;
-
-        while ((ch = getc(f->f)) != EOF && ch != '\n')
-            ;
+    if (n > room) {
         complain(f->c,
                  "%s:%u: the line is too long; a line that begins with a "
                  "blank continues the one before",
@@ -76,7 +85,7 @@ read_line(char *buf, int cap, void *stream)
         buf[0] = '\0';
     }
     cut_comment(buf);
-    return got;
+    return buf;
 }
 
 static bool
@@ -144,6 +153,32 @@ on_value(void *ctx, const char *section, const char *key, const char *value)
     return 1;
 }
 
+/* Never waits: a reload is between two packets.  A pipe has nothing to say the
+ * second time it is read, which would be a reload to all defaults. */
+static FILE *
+open_file(const char *path, struct adit_complaints *c)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    FILE *f = NULL;
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
+        complain(c, "%s: a pipe cannot be read again on reload; name a file",
+                 path);
+        close(fd);
+        return NULL;
+    }
+    if (fd >= 0)
+        f = fdopen(fd, "r");
+    if (f == NULL) {
+        c->os_error = errno;
+        complain(c, "%s: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+    }
+    return f;
+}
+
 void
 adit_conf_file(struct adit_settings *s, const char *path,
                struct adit_complaints *c)
@@ -151,12 +186,9 @@ adit_conf_file(struct adit_settings *s, const char *path,
     struct file f = { .s = s, .c = c, .path = path };
     int bad;
 
-    f.f = fopen(path, "re");
-    if (f.f == NULL) {
-        c->os_error = errno;
-        complain(c, "%s: %s", path, strerror(errno));
+    f.f = open_file(path, c);
+    if (f.f == NULL)
         return;
-    }
     ini_max_line = LINE_MAX_BYTES;
     bad = ini_parse_stream(read_line, &f, on_value, &f);
     if (ferror(f.f)) {

@@ -14,6 +14,7 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/resource.h>
@@ -841,6 +842,19 @@ run(struct adit_daemon *d)
     return d->exit_code;
 }
 
+/* Started without them: nothing else may become stderr, and be sent the log. */
+static void
+open_standard(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -853,6 +867,7 @@ main(int argc, char **argv)
     int code;
 
     (void)argc;
+    open_standard();
     adit_logger_init(&d.logger);
     code = run(&d);
     if (code < 0)

@@ -2,7 +2,7 @@
 """
 A case for each option that limits something: set so low that it bites.
 
-A part of `run`, whose programs these cases use.  The last case goes through
+Cases of `run`.  The last case goes through
 what aditd has for options, and fails if one of them has no case here.
 """
 
@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.request
 
-from __main__ import (LONG, SHORT, Balancer, Failed, case, check, equal,
+from world import (LONG, SHORT, Balancer, Failed, case, check, equal,
                       feed, noise, read_all)
 
 KEYS = {}                   # option: what its case is called
