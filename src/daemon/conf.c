@@ -3,7 +3,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <ini.h>
 
@@ -11,6 +14,9 @@
 
 /* A list of addresses on one line fits. */
 #define LINE_MAX_BYTES 2048
+
+/* Many times what a file with all classes has; /dev/zero has more. */
+#define FILE_MAX_BYTES (1024 * 1024)
 
 ADIT_PRINTF(2, 3)
 static void
@@ -34,6 +40,7 @@ struct file {
     const char *path;
     FILE *f;
     unsigned line;
+    size_t n_bytes;                    /* so far */
     bool is_more;                      /* the line continues the one before */
     char last[ADIT_OPTION_NAME_BYTES]; /* the option before this line */
     char list[ADIT_OPT_TEXT_BYTES];
@@ -50,33 +57,45 @@ cut_comment(char *line)
         }
 }
 
+/* As getc, to the end of the file or of what is read of it. */
+static int
+next_byte(struct file *f)
+{
+    return f->n_bytes++ < FILE_MAX_BYTES ? getc(f->f) : EOF;
+}
+
 /* fgets, and what inih does not tell: the line's number, and whether all of
- * it fitted. */
+ * it fitted and is text. */
 static char *
 read_line(char *buf, int cap, void *stream)
 {
     struct file *f = stream;
-    char *got = fgets(buf, cap, f->f);
-    size_t n;
+    bool has_nul = false;
+    int n = 0, ch;
 
-    if (got == NULL)
+    while ((ch = next_byte(f)) != EOF) {
+        has_nul |= ch == '\0';
+        if (n + 1 < cap)
+            buf[n] = (char)ch;
+        n++;
+        if (ch == '\n')
+            break;
+    }
+    if (n == 0)
         return NULL;
     f->line++;
     f->is_more = buf[0] == ' ' || buf[0] == '\t';
-    n = strlen(buf);
-    if (n + 1 == (size_t)cap && buf[n - 1] != '\n') {
-        int ch;
-
-        while ((ch = getc(f->f)) != EOF && ch != '\n')
-            ;
+    if (has_nul || n >= cap) {
         complain(f->c,
-                 "%s:%u: the line is too long; a line that begins with a "
-                 "blank continues the one before",
+                 has_nul ? "%s:%u: the line has a NUL byte: this is no text"
+                         : "%s:%u: the line is too long; a line that begins "
+                           "with a blank continues the one before",
                  f->path, f->line);
-        buf[0] = '\0';
+        n = 0;
     }
+    buf[n] = '\0';
     cut_comment(buf);
-    return got;
+    return buf;
 }
 
 static bool
@@ -144,6 +163,31 @@ on_value(void *ctx, const char *section, const char *key, const char *value)
     return 1;
 }
 
+/* A pipe that nobody writes to is not waited for, on reload least of all.
+ * NULL: errno; EINVAL: no file. */
+static FILE *
+open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat st;
+    FILE *f = NULL;
+    int saved;
+
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &st) == 0) {
+        if (S_ISREG(st.st_mode) || S_ISCHR(st.st_mode))
+            f = fdopen(fd, "r");
+        else
+            errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+    }
+    saved = errno;
+    if (f == NULL)
+        close(fd);
+    errno = saved;
+    return f;
+}
+
 void
 adit_conf_file(struct adit_settings *s, const char *path,
                struct adit_complaints *c)
@@ -151,10 +195,11 @@ adit_conf_file(struct adit_settings *s, const char *path,
     struct file f = { .s = s, .c = c, .path = path };
     int bad;
 
-    f.f = fopen(path, "re");
+    f.f = open_file(path);
     if (f.f == NULL) {
         c->os_error = errno;
-        complain(c, "%s: %s", path, strerror(errno));
+        complain(c, "%s: %s", path,
+                 errno == EINVAL ? "it is no file" : strerror(errno));
         return;
     }
     ini_max_line = LINE_MAX_BYTES;
@@ -162,6 +207,9 @@ adit_conf_file(struct adit_settings *s, const char *path,
     if (ferror(f.f)) {
         c->os_error = errno;
         complain(c, "%s: %s", path, strerror(errno));
+    } else if (f.n_bytes > FILE_MAX_BYTES) {
+        complain(c, "%s: %d bytes or more are no configuration", path,
+                 FILE_MAX_BYTES);
     } else if (bad > 0) {
         complain(c, "%s:%d: neither [section] nor key = value", path, bad);
     } else if (bad < 0) {
