@@ -64,10 +64,10 @@ on_row(void *ctx, json_t *row)
 static json_t *
 question(const struct show *s, const struct view *v, bool is_page)
 {
-    json_t *q = json_pack("{s:s}", "cmd", v->cmd);
+    json_t *q = s->peer == NULL
+                    ? json_pack("{s:s}", "cmd", v->cmd)
+                    : json_pack("{s:s,s:s}", "cmd", v->cmd, "peer", s->peer);
 
-    if (s->peer != NULL)
-        json_object_set_new(q, "peer", json_string(s->peer));
     if (is_page && v->cols != NULL)
         json_object_set_new(q, "max", json_integer(PAGE_ROWS));
     return q;
@@ -282,9 +282,12 @@ print_list(struct show *s, const char *title, const char *key)
 {
     const json_t *v = json_object_get(s->status, key);
 
-    for (size_t i = 0; i < json_array_size(v); i++)
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        const char *text = json_string_value(json_array_get(v, i));
+
         fprintf(s->out, "%-14s %s\n", i == 0 ? title : "",
-                json_string_value(json_array_get(v, i)));
+                text != NULL ? text : "");
+    }
 }
 
 static void
@@ -376,7 +379,7 @@ peer_row(struct show *s, const json_t *row)
 {
     struct adit_cli_table *t = &s->table;
     int64_t until = adit_cli_int(row, "reserved_until_unix_s");
-    int64_t left = until - (int64_t)time(NULL);
+    int64_t now = (int64_t)time(NULL);
     bool is_banned = json_is_true(json_object_get(row, "banned"));
 
     adit_cli_table_text(t, adit_cli_str(row, "peer"));
@@ -387,7 +390,7 @@ peer_row(struct show *s, const json_t *row)
     if (t->is_exact)
         adit_cli_table_time(t, until);
     else
-        adit_cli_table_seconds(t, until > 0 && left > 0 ? (uint64_t)left : 0);
+        adit_cli_table_seconds(t, until > now ? (uint64_t)(until - now) : 0);
     adit_cli_table_count(t, (uint64_t)adit_cli_int(row, "circuits_out"));
     adit_cli_table_count(t, (uint64_t)adit_cli_int(row, "circuits_in"));
     adit_cli_table_bytes(t, (uint64_t)adit_cli_int(row, "day_bytes"));
@@ -622,9 +625,12 @@ join(const json_t *v, char *out, size_t cap)
     size_t n = 0;
 
     snprintf(out, cap, "nobody");
-    for (size_t i = 0; i < json_array_size(v) && n < cap; i++)
+    for (size_t i = 0; i < json_array_size(v) && n < cap; i++) {
+        const char *text = json_string_value(json_array_get(v, i));
+
         n += (size_t)snprintf(out + n, cap - n, "%s%s", i > 0 ? " " : "",
-                              json_string_value(json_array_get(v, i)));
+                              text != NULL ? text : "");
+    }
 }
 
 /* As the rule is called that refuses by it: connections_per_48. */

@@ -153,7 +153,7 @@ record_row(struct usage *u, const json_t *row)
     if (t->is_exact || us < 1000000)
         adit_cli_table_text(t, exact);
     else
-        adit_cli_table_seconds(t, (uint64_t)(us + 500000) / 1000000);
+        adit_cli_table_seconds(t, ((uint64_t)us + 500000) / 1000000);
     for (size_t i = 0; i < 2; i++) {
         const json_t *way = json_object_get(row, names[i]);
 
@@ -213,10 +213,13 @@ question(struct usage *u, const struct options *o)
         return NULL;
     if (o->from != NULL && o->to == NULL)
         to = (int64_t)time(NULL) + 86400;
-    q = json_pack("{s:s}", "cmd", "usage");
-    json_object_set_new(q, "by", json_string(u->by));
-    if (o->peer != NULL)
-        json_object_set_new(q, "peer", json_string(o->peer));
+    q = json_pack("{s:s,s:s}", "cmd", "usage", "by", u->by);
+    if (o->peer != NULL &&
+        json_object_set_new(q, "peer", json_string(o->peer)) != 0) {
+        json_decref(q);
+        adit_cli_error(u->c, "--peer: that is no peer id");
+        return NULL;
+    }
     if (to > 0) {
         json_object_set_new(q, "from_unix_s", json_integer(from));
         json_object_set_new(q, "to_unix_s", json_integer(to));

@@ -132,6 +132,61 @@ adit_cli_ctl_close(struct adit_cli_ctl *ctl)
     ctl->n = ctl->room = 0;
 }
 
+/* ---- what it says --------------------------------------------------------------------- */
+
+/* C0, DEL, and C1 as UTF-8 has it: none of them is for a terminal. */
+static void
+make_plain(char *text)
+{
+    for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
+        if (*p < ' ' || *p == 0x7f)
+            *p = '?';
+        if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+            p[0] = p[1] = '?';
+    }
+}
+
+/* NULL: out of memory. */
+static json_t *
+plain_string(const json_t *v)
+{
+    char *text = strdup(json_string_value(v));
+    json_t *plain = NULL;
+
+    if (text != NULL) {
+        make_plain(text);
+        plain = json_string(text);
+    }
+    free(text);
+    return plain;
+}
+
+/* The strings in `v`, for people: they command no terminal.  It is as deep
+ * as jansson reads at most. */
+static bool
+clean(json_t *v)
+{
+    const char *key;
+    json_t *in;
+    size_t i;
+
+    json_object_foreach(v, key, in)
+    {
+        if (json_is_string(in)
+                ? json_object_set_new(v, key, plain_string(in)) != 0
+                : !clean(in))
+            return false;
+    }
+    json_array_foreach(v, i, in)
+    {
+        if (json_is_string(in)
+                ? json_array_set_new(v, i, plain_string(in)) != 0
+                : !clean(in))
+            return false;
+    }
+    return true;
+}
+
 /* ---- talking ---------------------------------------------------------------------------- */
 
 static void
@@ -214,8 +269,13 @@ next_line(struct adit_cli_ctl *ctl, size_t *at, json_t **out)
 
             *out = json_loadb(ctl->buf + *at, n, 0, NULL);
             *at += n + 1;
-            return *out != NULL ? ADIT_CLI_OK
-                                : lost(ctl, "says what is no JSON");
+            if (*out == NULL)
+                return lost(ctl, "says what is no JSON");
+            if (ctl->c->json || clean(*out))
+                return ADIT_CLI_OK;
+            json_decref(*out);
+            adit_cli_error(ctl->c, "out of memory");
+            return ADIT_CLI_LOCAL;
         }
         if (*at > 0) {
             memmove(ctl->buf, ctl->buf + *at, ctl->n - *at);
@@ -267,28 +327,6 @@ warned(struct adit_cli *c, const char *text)
         adit_cli_warn(c, "%s", text);
 }
 
-/* What aditd says is shown on a terminal, which takes orders. */
-static void
-tame(json_t *v)
-{
-    const char *key;
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(v, i, item) tame(item);
-    json_object_foreach(v, key, item) tame(item);
-    if (!json_is_string(v))
-        return;
-    for (char *p = (char *)(uintptr_t)json_string_value(v); *p != '\0'; p++) {
-        unsigned char c = (unsigned char)*p, next = (unsigned char)p[1];
-
-        if (c < ' ' || c == 0x7f)
-            *p = '?';
-        else if (c == 0xc2 && next < 0xa0) /* C1 */
-            p[0] = p[1] = '?';
-    }
-}
-
 int
 adit_cli_ctl_ask(struct adit_cli_ctl *ctl, json_t *question,
                  void (*row)(void *ctx, json_t *row), void *ctx, json_t **last)
@@ -300,7 +338,8 @@ adit_cli_ctl_ask(struct adit_cli_ctl *ctl, json_t *question,
 
     json_decref(question);
     if (text == NULL) {
-        adit_cli_error(ctl->c, "out of memory");
+        adit_cli_error(ctl->c, "cannot ask that: out of memory, or an "
+                               "argument is no UTF-8");
         return ADIT_CLI_LOCAL;
     }
     say(ctl, text, strlen(text));
@@ -313,8 +352,6 @@ adit_cli_ctl_ask(struct adit_cli_ctl *ctl, json_t *question,
         if (code != ADIT_CLI_OK)
             break;
         is_over = true;
-        if (!ctl->c->json)
-            tame(line);
         if (json_object_get(line, "error") != NULL) {
             code = said_no(ctl, line);
         } else if (json_object_get(line, "done") != NULL) {

@@ -200,7 +200,8 @@ main(int argc, char **argv)
     adit_cli_init(&c);
     code = argc > 0 ? run(&c, argv + 1) : ADIT_CLI_USAGE;
     adit_cli_fini(&c);
-    if (fflush(stdout) != 0 && code == ADIT_CLI_OK)
+    /* An earlier write may have failed, and a half table looks like one. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == ADIT_CLI_OK)
         code = ADIT_CLI_STREAM;
     return code;
 }

@@ -65,8 +65,8 @@ read_line(char *buf, int cap, void *stream)
     f->line++;
     while (ch != '\n' && (ch = getc(f->f)) != EOF) {
         if (ch == '\0') {
-            complain(f->c, "%s:%u: a NUL byte: that is no text", f->path,
-                     f->line);
+            complain(f->c, "%s:%u: the line has a NUL byte: this is no text",
+                     f->path, f->line);
             return NULL;
         }
         if (n < room)

@@ -86,6 +86,55 @@ says "a path too long" 2 'socket.s path may have' \
 says "an unknown command" 2 'did you mean relay status' stats
 says "no command" 2 'relay undrain'
 
+says "a peer that is no UTF-8 is not everybody" 6 'no UTF-8' \
+    circuits --peer $'\xff'
+says "nor in usage" 2 'no peer id' usage --peer $'\xff'
+"$adit" relay peers >/dev/full 2>&1
+[ $? -eq 1 ]
+ok "what could not be written is no success" $?
+
+# Another at the door: what it says commands no terminal, and it is not waited
+# for when it hangs up.
+door=$("$PYTHON3" - "$adit" "$plant/door" 2>&1 <<'EOF'
+import json, socket, subprocess, sys
+adit, path = sys.argv[1:]
+bad = '\x1b]0;x\x07\x1b[2J\u009b31m\x7f'
+row = {'peer': bad, 'class': bad, 'state': bad, 'version': bad,
+       'listens': [bad, None], 'ledger': {'ok': False, 'why': bad},
+       'source': bad, 'why': bad, 'refusals': {bad: 1}, 'may_dial': [None],
+       'lasted_us': 2**63 - 1, 'reserved_until_unix_s': -2**63,
+       'reload': {'changed': [{'option': bad, 'from': bad, 'to': bad}, 1]}}
+done = {'done': True, 'warning': bad}
+rows = b''.join(json.dumps(v).encode() + b'\n' for v in (row, done))
+no = json.dumps({'error': 'EINVAL', 'what': bad}).encode() + b'\n'
+answers = [(rows, 0), (no, 2), (b'\xff\x1b\0\n', 3), (rows[:9], 3), (b'', 3),
+           (b'[' * 3000 + b'\n', 3)]
+commands = [['status'], ['peers'], ['circuits', '--csv'], ['peer', 'x'],
+            ['limits'], ['class', 'x', 'y'], ['config'], ['reload'],
+            ['usage'], ['usage', '--circuits']]
+s = socket.socket(socket.AF_UNIX)
+s.bind(path)
+s.listen(1)
+s.settimeout(60)
+for answer, code in answers:
+    for command in commands:
+        child = subprocess.Popen([adit, 'relay'] + command +
+                                 ['--socket', path],
+                                 stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT)
+        c = s.accept()[0]
+        c.recv(65536)
+        c.sendall(answer)
+        c.close()
+        out = child.communicate(timeout=60)[0].decode()
+        if child.returncode != code or any(
+                ch < ' ' and ch not in '\r\n' or '\x7f' <= ch <= '\x9f'
+                for ch in out):
+            sys.exit('%s: exit %d: %r' % (command, child.returncode, out))
+EOF
+)
+ok "a hostile door" $? "$door"
+
 # A terminal of 70 by 15: refreshed, cut to it, and left as it was.
 live=$("$PYTHON3" - "$adit" 2>&1 <<'EOF'
 import fcntl, os, pty, re, struct, sys, termios

@@ -73,9 +73,9 @@ def _(w):
 def _(w):
     with open(w.path("nul.conf"), "wb") as f:
         f.write(b"[circuit]\nmax = 7\0 8\n")
-    refuses(w, 78, "nul.conf:2: a NUL byte", "--check", "-c",
+    refuses(w, 78, "nul.conf:2: the line has a NUL byte", "--check", "-c",
             w.path("nul.conf"))
-    refuses(w, 78, "/dev/zero:1: a NUL byte", "--check", "-c",
+    refuses(w, 78, "/dev/zero:1: the line has a NUL byte", "--check", "-c",
             "/dev/zero")
     os.mkfifo(w.path("pipe"))
     refuses(w, 78, "a pipe cannot be read again", "--check", "-c",

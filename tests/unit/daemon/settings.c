@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 
 #include "daemon/conf.h"
@@ -77,6 +80,117 @@ test_resolve(void **state)
                      0);
     adit_settings_resolve(s, "log.level", got, sizeof(got));
     assert_string_equal(got, "info");
+    adit_settings_free(s);
+}
+
+/* ---- the file ----------------------------------------------------------------- */
+
+struct file_heard {
+    unsigned n;
+    char text[1024]; /* the first */
+};
+
+static void
+hear_file(void *ctx, const char *text)
+{
+    struct file_heard *h = ctx;
+
+    if (h->n++ == 0)
+        snprintf(h->text, sizeof(h->text), "%s", text);
+}
+
+#define TEXT(s) s, sizeof(s) - 1
+#define B50 "                                                  "
+#define B500 B50 B50 B50 B50 B50 B50 B50 B50 B50 B50
+
+static const struct {
+    const char *why, *text;
+    size_t n;
+    const char *max; /* what circuit.max is then; NULL: whatever */
+    const char *said;
+} files[] = {
+    { "nothing", TEXT(""), "4096", NULL },
+    { "plain", TEXT("[circuit]\nmax = 5\n"), "5", NULL },
+    { "the last line does not end", TEXT("[circuit]\nmax=5"), "5", NULL },
+    { "as Windows has it", TEXT("\xef\xbb\xbf[circuit]\r\nmax = 5\r\n"), "5",
+      NULL },
+    { "comments", TEXT("; a\n# b\n[circuit]\nmax = 5 # c\n"), "5", NULL },
+    { "a section in two parts",
+      TEXT("[circuit]\nmax = 5\n[log]\nlevel = warn\n[circuit]\n"
+           "max_per_peer = 2\n"),
+      "5", NULL },
+    { "twice", TEXT("[circuit]\nmax = 5\nmax = 6\n"), "5",
+      ":3: circuit.max is already set in line 2" },
+    { "twice, in two parts", TEXT("[circuit]\nmax = 5\n[circuit]\nmax = 6\n"),
+      "5", ":4: circuit.max is already set in line 2" },
+    { "a NUL behind the value", TEXT("[circuit]\nmax = 5\0 6\n"), "4096",
+      ":2: the line has a NUL byte" },
+    { "nothing but NULs", TEXT("\0\0\0"), "4096", ":1: the line has a NUL" },
+    { "a line too long",
+      TEXT("[circuit]\nmax = 5" B500 B500 B500 B500 B50 "6"), "4096",
+      ":2: the line is too long" },
+    { "no section", TEXT("max = 5\n"), "4096", ":1: 'max' stands before" },
+    { "neither", TEXT("[circuit]\nmax\n"), "4096", ":2: neither" },
+};
+
+static struct file_heard
+read_conf(struct adit_settings *s, const char *path)
+{
+    struct file_heard h = { 0 };
+    struct adit_complaints c = { .line = hear_file, .ctx = &h };
+
+    adit_conf_file(s, path, &c);
+    assert_int_equal(c.n, h.n);
+    return h;
+}
+
+static void
+test_file(void **state)
+{
+    char path[] = "/tmp/adit-conf-XXXXXX";
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < ADIT_NITEMS(files); i++) {
+        struct adit_settings *s = adit_settings_new();
+        struct file_heard h;
+        char got[64];
+
+        assert_non_null(s);
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(pwrite(fd, files[i].text, files[i].n, 0), files[i].n);
+        h = read_conf(s, path);
+        print_message("%s: %s\n", files[i].why, h.text);
+        assert_int_equal(h.n, files[i].said != NULL);
+        if (files[i].said != NULL)
+            assert_non_null(strstr(h.text, files[i].said));
+        adit_settings_get(s, "circuit.max", got, sizeof(got));
+        assert_string_equal(got, files[i].max);
+        adit_settings_free(s);
+    }
+    close(fd);
+    unlink(path);
+}
+
+/* Neither waited for nor read without end. */
+static void
+test_no_file(void **state)
+{
+    struct adit_settings *s = adit_settings_new();
+    char dir[] = "/tmp/adit-conf-XXXXXX", pipe[64];
+
+    (void)state;
+    assert_non_null(s);
+    assert_non_null(mkdtemp(dir));
+    snprintf(pipe, sizeof(pipe), "%s/pipe", dir);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_non_null(strstr(read_conf(s, pipe).text, "a pipe cannot be"));
+    assert_non_null(strstr(read_conf(s, dir).text, "Is a directory"));
+    assert_int_equal(read_conf(s, "/dev/null").n, 0);
+    assert_int_equal(read_conf(s, "/dev/zero").n, 1);
+    unlink(pipe);
+    rmdir(dir);
     adit_settings_free(s);
 }
 
@@ -207,6 +321,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_set),         cmocka_unit_test(test_resolve),
+        cmocka_unit_test(test_file),        cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_environment), cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_env_names),
     };
