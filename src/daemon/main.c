@@ -764,6 +764,13 @@ start(struct adit_daemon *d)
 
     log_start(d);
     log_public(d);
+    /* A group's name is looked up before files are given up: it may be in any
+     * of the places that the system's name service knows. */
+    code = make_node(d, d->key);
+    if (code == ADIT_EXIT_OK)
+        code = make_admin(d);
+    if (code != ADIT_EXIT_OK)
+        return code;
     if (own(d)->run_confine)
         confine_files(d, &c);
     if (adit_mailbox_init(&d->tasks, true) != ADIT_OK) {
@@ -775,12 +782,8 @@ start(struct adit_daemon *d)
         say("no thread can be made for the log");
         return ADIT_EXIT_OS;
     }
-    code = make_node(d, d->key);
-    if (code == ADIT_EXIT_OK)
-        code = make_admin(d);
     adit_reload_mark(d);
-    if (code == ADIT_EXIT_OK)
-        code = start_node(d);
+    code = start_node(d);
     if (code == ADIT_EXIT_OK && own(d)->run_confine)
         confine_calls(d, &c);
     return code;

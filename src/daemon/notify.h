@@ -41,7 +41,6 @@ struct adit_sockets {
     int relay[ADIT_SOCKETS_MAX];
     size_t n_relay;
     int admin;      /* named "admin"; -1: none */
-    int http;       /* named "http"; -1: none */
     size_t n_unfit; /* no listening stream sockets, or too many; closed */
 };
 

@@ -151,6 +151,8 @@ run(void *arg)
 {
     struct adit_clerk *d = arg;
 
+    /* By itself: the name of another is a file, which may be out of reach. */
+    pthread_setname_np(pthread_self(), "adit-ledger");
     adit_worker_run(d->w);
     d->backend->close(d->store);
     adit_mailbox_post(&d->ended, &d->bye);
@@ -179,8 +181,6 @@ begin_thread(struct adit_clerk *d)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     failed = pthread_create(&d->thread, NULL, run, d);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (failed == 0)
-        pthread_setname_np(d->thread, "adit-ledger");
     return failed == 0;
 }
 
