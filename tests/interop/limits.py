@@ -3,7 +3,7 @@
 Rows of the interop table about classes, limits and refusals: what stock peers
 are told, what bites, and how each library words a refusal.
 
-A part of `run`, whose world these functions use; rows() is what it calls.
+A part of `run`, whose world.py these functions use; rows() is what it calls.
 """
 
 import http.server
@@ -12,8 +12,8 @@ import subprocess
 import threading
 import urllib.request
 
-from __main__ import (Adit, CAT, DIAL_S, LARGE_S, MIB, PEERS, Proc, READY_S,
-                      Stock, check)
+from world import (Adit, CAT, DIAL_S, LARGE_S, MIB, PEERS, Proc, READY_S,
+                   Stock, check)
 
 KIB128 = 128 * 1024
 YEAR_S = 366 * 86400        # what announce_limit says for none
