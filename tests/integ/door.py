@@ -9,7 +9,6 @@ import os
 import pwd
 import re
 import subprocess
-import sys
 
 from world import (LONG, SHORT, UNLIMITED, WRAP, Skipped, case, check,
                    circuit, equal, for_others, noise, read_all, rows)
@@ -147,8 +146,6 @@ def _(w):
           1, "closed")
     rows(w, door, "undrain")
     equal(page(at, "/readyz"), (200, "ready\n"), "readiness")
-
-sys.dont_write_bytecode = True
 
 
 @case("the door: what it says gives a terminal no orders")
