@@ -207,11 +207,17 @@ static int
 open_identity(struct adit_daemon *d)
 {
     const char *path = own(d)->identity_file;
+    struct stat st;
     adit_err e;
 
     if (path[0] == '\0') {
         say("identity.file is empty: name a file");
         return ADIT_EXIT_CONFIG;
+    }
+    /* It would be waited for, and SIGTERM is not looked at yet. */
+    if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode)) {
+        say("identity.file: %s is a pipe: name a file", path);
+        return ADIT_EXIT_IDENTITY;
     }
     e = adit_key_load(path, &d->key);
     if (e == ADIT_EIO && errno == ENOENT)

@@ -12,6 +12,7 @@
 #include "ledger/ledger.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Listeners of one node; more is a mistake in the configuration. */
@@ -414,11 +415,18 @@ read_password(const char *path, char buf[ADIT_OPT_TEXT_BYTES],
               struct adit_ledger_config *lc, char why[ADIT_NODE_WHY_BYTES])
 {
     char *word[3] = { NULL }, *rest = buf;
+    struct stat st;
     size_t n = 0;
     FILE *f;
 
     if (path[0] == '\0')
         return ADIT_OK;
+    /* It would be waited for, by a start that nothing but SIGKILL ends. */
+    if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode)) {
+        snprintf(why, ADIT_NODE_WHY_BYTES,
+                 "ledger.redis_password_file: %.120s is a pipe", path);
+        return ADIT_EINVAL;
+    }
     f = fopen(path, "re");
     if (f == NULL ||
         (buf[fread(buf, 1, ADIT_OPT_TEXT_BYTES - 1, f)] = '\0', ferror(f))) {

@@ -287,10 +287,17 @@ static adit_err
 open_asn(struct adit_rules *r, const char *path, char why[ADIT_NODE_WHY_BYTES])
 {
     char what[ADIT_ASN_WHY_BYTES];
+    struct stat st;
     adit_err e;
 
     if (path[0] == '\0')
         return ADIT_OK;
+    /* libmaxminddb would wait for who writes to a pipe. */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        snprintf(why, ADIT_NODE_WHY_BYTES, "asn.file: %.100s is no file",
+                 path);
+        return ADIT_EINVAL;
+    }
     e = adit_asn_open(&r->mem, path, &r->asn, what);
     if (e != ADIT_OK)
         snprintf(why, ADIT_NODE_WHY_BYTES, "asn.file: %.100s: %.100s", path,

@@ -6,7 +6,6 @@
 #ifdef ADIT_WITH_RELAY
 #include <maxminddb.h>
 #include <netinet/in.h>
-#include <sys/stat.h>
 
 /* GeoLite2-ASN and those made like it; GeoIP2-ISP has the same field. */
 static const char *const types[] = { "ASN", "ISP" };
@@ -34,18 +33,11 @@ adit_asn_open(struct adit_mem *mem, const char *path, struct adit_asn **out,
               char why[ADIT_ASN_WHY_BYTES])
 {
     struct adit_asn *a = ADIT_NEW(mem, struct adit_asn);
-    struct stat st;
     int status;
 
     snprintf(why, ADIT_ASN_WHY_BYTES, "out of memory");
     if (a == NULL)
         return ADIT_ENOMEM;
-    /* libmaxminddb would wait for who writes to a pipe. */
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        ADIT_FREE(mem, a);
-        snprintf(why, ADIT_ASN_WHY_BYTES, "it is no file");
-        return ADIT_EINVAL;
-    }
     a->mem = mem;
     status = MMDB_open(path, MMDB_MODE_MMAP, &a->db);
     if (status != MMDB_SUCCESS) {
