@@ -507,6 +507,43 @@ stop_vanishes(struct stage *s)
     }
 }
 
+/* The destination accepts and is gone in the same breath: a circuit that was
+ * answered OK is opened, and closed. */
+static void
+stop_accepts_and_vanishes(struct stage *s)
+{
+    struct raw *dst = ready(s, 0), *r = ready(s, 1);
+    uint64_t opened = metric(s, ADIT_M_CIRCUIT_OPENED);
+    uint64_t closed = metric(s, ADIT_M_CIRCUIT_CLOSED);
+    uint64_t ok = metric(s, ADIT_M_CONNECT_ST_OK);
+    uint8_t both[12 + sizeof(raw_stop_ok) + 12] = { 0 };
+    struct raw_stream *t;
+
+    dst->stop_reply = raw_stop_ok; /* it agrees to the protocol ... */
+    dst->n_stop_reply = 0;
+    assert_int_equal(raw_wait(dst, raw_reserve(dst)), 100);
+    raw_connect(r, id_of(s, 0));
+    pass(s, ADIT_S);
+    t = last_inbound(dst);
+    assert_non_null(t);
+    /* ... and sends both in one Noise frame. */
+    adit_put_be32(both + 4, t->id);
+    both[11] = sizeof(raw_stop_ok);
+    memcpy(both + 12, raw_stop_ok, sizeof(raw_stop_ok));
+    both[12 + sizeof(raw_stop_ok) + 1] = RAW_WINDOW;
+    both[12 + sizeof(raw_stop_ok) + 3] = RAW_RST;
+    adit_put_be32(both + 12 + sizeof(raw_stop_ok) + 4, t->id);
+    raw_noise(dst, both, sizeof(both));
+    pass(s, ADIT_S);
+    assert_int_equal(metric(s, ADIT_M_CONNECT_ST_OK), ok + 1);
+    assert_int_equal(metric(s, ADIT_M_CIRCUIT_OPENED), opened + 1);
+    assert_int_equal(metric(s, ADIT_M_CIRCUIT_CLOSED), closed + 1);
+    assert_int_equal(metric(s, ADIT_M_CIRCUITS), 0);
+    raw_free(r, false);
+    raw_free(dst, false);
+    pass(s, 40 * ADIT_S);
+}
+
 /* The source ends before the answer, in every way. */
 static void
 source_vanishes(struct stage *s)
@@ -833,6 +870,8 @@ static const struct scenario {
     { "early flood", connect_early_flood, ADIT_M_STREAMS_REFUSED },
     { "stop answers", stop_answers, ADIT_M_CONNECT_FAILED },
     { "stop vanishes", stop_vanishes, ADIT_M_CONNECT_FAILED },
+    { "stop accepts and vanishes", stop_accepts_and_vanishes,
+      ADIT_M_CIRCUIT_END_RESET },
     { "source vanishes", source_vanishes, NONE },
     { "early fins", early_fins, ADIT_M_CIRCUIT_END_FIN },
     { "circuit ends", circuit_ends, ADIT_M_CIRCUIT_END_RESET },
