@@ -636,7 +636,11 @@ put_options(struct adit_log_line *l, struct adit_daemon *d,
 
     for (; *options != NULL; options++) {
         adit_settings_get(d->settings, *options, value, sizeof(value));
-        if (value[0] != '\0' && strcmp(value, "0") != 0)
+        if (value[0] == '\0' || strcmp(value, "0") == 0)
+            continue;
+        if (value[strspn(value, "0123456789")] == '\0') /* a count */
+            adit_log_u64(l, *options, strtoull(value, NULL, 10));
+        else
             adit_log_str(l, *options, value);
     }
 }
